@@ -1,0 +1,3 @@
+"""``newsstance compare``."""
+def run(config, run):
+    print(config, run.folder)

@@ -1,0 +1,88 @@
+"""Short forms of the command line: ``corpus=my.jsonl``, ``encoder=org/name``, ``output=folder``.
+
+A key such as ``corpus`` is a Hydra config group, so that ``corpus=invented`` picks a config. A value that is no config of
+the group is taken as the path or name that the group is about (see `newsstance.configuration.schema.shorthand`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
+from hydra.errors import HydraException
+
+from newsstance.configuration.schema import shorthand
+from newsstance.errors import InputError
+from newsstance.resources import configs_dir
+
+
+def expand_shorthands(arguments: Sequence[str], schema: type[Any], config_dirs: Sequence[Path] = ()) -> list[str]:
+    """Rewrite each ``group=VALUE`` whose VALUE is no config of the group into the group's own field.
+
+    Args:
+        arguments: Command line of one command: Hydra flags and overrides.
+        schema: The command's config class.
+        config_dirs: Folders of user configs that the command line adds with ``--config-dir``.
+
+    Returns:
+        The command line that Hydra understands.
+
+    Raises:
+        InputError: Where a sweep mixes config names and paths.
+    """
+    expanded: list[str] = []
+    for typed in arguments:
+        argument = typed.replace("from=", "source=", 1) if typed.startswith("from=") else typed  # ``from`` is a keyword
+        key, separator, _ = argument.partition("=")
+        field = shorthand(schema, key) if separator else None
+        expanded += [argument] if field is None else _expand(argument, key, field, [configs_dir(), *config_dirs])
+    return expanded
+
+
+def group_options(group: str, config_dirs: Sequence[Path]) -> list[str]:
+    """Names of the configs in ``group``, sorted."""
+    return sorted({path.stem for folder in config_dirs for path in (folder / group).glob("*.yaml")})
+
+
+def _expand(argument: str, key: str, field: str, config_dirs: Sequence[Path]) -> list[str]:
+    override = _parse(argument)
+    if override is None or not isinstance(override.value(), (str, QuotedString, int, float, ChoiceSweep, list)):
+        return [argument]
+    value = override.value()
+    options = group_options(key, config_dirs)
+    values = value.list if isinstance(value, ChoiceSweep) else value if isinstance(value, list) else [value]
+    assert values is not None
+    named = [str(item) in options for item in values]
+    if options and all(named) and not isinstance(value, list):
+        return [argument]
+    if any(named):
+        problem = f"{argument}: mixes configs ({', '.join(options)}) with paths"
+        raise InputError(f"{problem}; sweep over one kind, or write {key}.{field}=...")
+    custom = [f"{key}=custom"] if "custom" in options else []
+    return [*custom, f"{key}.{field}={_value_text(argument, value, is_list=field == 'paths')}"]
+
+
+def _parse(argument: str) -> Override | None:
+    try:
+        return OverridesParser.create().parse_override(argument)
+    except HydraException:  # not in Hydra's grammar, e.g. a path with a blank: taken literally below
+        key, _, text = argument.partition("=")
+        return OverridesParser.create().parse_override(f"{key}={_quote(text)}") if text else None
+
+
+def _value_text(argument: str, value: Any, *, is_list: bool) -> str:
+    if isinstance(value, ChoiceSweep):
+        assert value.list is not None
+        return ",".join(f"[{_quote(str(item))}]" if is_list else _quote(str(item)) for item in value.list)
+    if isinstance(value, list):
+        return "[" + ",".join(_quote(str(item)) for item in value) + "]"
+    text = value.text if isinstance(value, QuotedString) else argument.partition("=")[2]
+    return f"[{_quote(text)}]" if is_list else _quote(text)
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'") if "'" in text else text
+    return f"'{escaped}'"

@@ -1,0 +1,413 @@
+"""Typed configurations: one dataclass a config group, one a command.
+
+The YAML files under ``configs/`` give the values, these classes the keys and types: whatever Hydra composes is merged
+into them, so that an unknown key or a wrong type is an error before any work starts.
+
+A class with a ``SHORTHAND`` can be given by one word or path on the command line: ``corpus=my.jsonl`` is short for
+``corpus=custom 'corpus.paths=[my.jsonl]'``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar
+
+from omegaconf import MISSING
+
+
+class Precision(Enum):
+    """Number format of the encoder's matrix products."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class InputFormat(Enum):
+    """Format of the files that articles are read from; ``auto`` goes by the file's name, then by its first bytes."""
+
+    auto = "auto"
+    text = "text"
+    html = "html"
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+
+
+class OutputFormat(Enum):
+    """Format of predictions and labels on disk."""
+
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
+@dataclass
+class SplitConfig:
+    """How a corpus is split: by article, stratified by label, fixed by seed.
+
+    Attributes:
+        validation_share: Share of the articles used to stop training and to set the threshold.
+        test_share: Share of the articles that only measures.
+        seed: Seed of the split; independent of the training seed, so that runs with other seeds share their test split.
+    """
+
+    validation_share: float = 0.1
+    test_share: float = 0.1
+    seed: int = 0
+
+
+@dataclass
+class CorpusConfig:
+    """Labelled sentences to train or measure on (group ``corpus``).
+
+    Attributes:
+        name: Name of the corpus in reports.
+        paths: Files, folders or globs of JSONL, CSV or Parquet records.
+        columns: Corpus field (doc, i, text, labels, stances, context) → column of the files, where they differ.
+        label_map: Label of the files → stance label, or null to drop it, where they differ.
+        split: How it is split.
+    """
+
+    SHORTHAND: ClassVar[str] = "paths"
+
+    name: str = "custom"
+    paths: list[str] = MISSING
+    columns: dict[str, str] = field(default_factory=dict)
+    label_map: dict[str, str | None] = field(default_factory=dict)
+    split: SplitConfig = field(default_factory=SplitConfig)
+
+
+@dataclass
+class EncoderConfig:
+    """The pretrained transformer that is fine-tuned (group ``encoder``).
+
+    Attributes:
+        name: Hub id or local folder of the encoder.
+        package: Python package that carries the encoder's files; used before the hub when it is installed.
+        revision: Branch, tag or commit on the hub.
+        max_tokens: Longest input in tokens; longer sentences are read in overlapping windows.
+    """
+
+    SHORTHAND: ClassVar[str] = "name"
+
+    name: str = MISSING
+    package: str | None = None
+    revision: str | None = None
+    max_tokens: int = 128
+
+
+@dataclass
+class TrainerConfig:
+    """The fine-tuning recipe (group ``trainer``).
+
+    Attributes:
+        epochs: Passes over the training split.
+        learning_rate: Peak learning rate of the encoder.
+        head_learning_rate: Peak learning rate of pooler and classification head.
+        weight_decay: AdamW's weight decay.
+        warmup_share: Share of the steps in which the learning rate rises.
+        batch_size: Sentences a step.
+        positive_weight: Weight of a present label against an absent one in the loss.
+        freeze_embeddings: Leave the embeddings as they are.
+        freeze_layers: Leave this many of the lowest encoder layers as they are.
+        precision: Number format of the matrix products; auto takes bf16 where the processor has it.
+        evaluations_per_epoch: How often the validation split is scored (and a checkpoint written).
+        patience: Evaluations without a better validation macro-F1 before training stops.
+        max_steps: Stop after so many steps; -1 for no limit.
+    """
+
+    epochs: float = 3
+    learning_rate: float = 1e-4
+    head_learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup_share: float = 0.1
+    batch_size: int = 32
+    positive_weight: float = 1.0
+    freeze_embeddings: bool = True
+    freeze_layers: int = 0
+    precision: Precision = Precision.auto
+    evaluations_per_epoch: int = 2
+    patience: int = 4
+    max_steps: int = -1
+
+
+@dataclass
+class EvaluationConfig:
+    """What an evaluation computes (group ``evaluation``).
+
+    Attributes:
+        baselines: Baselines scored on the same sentences: majority, rules, tfidf.
+        threshold: Score from which a label counts as predicted.
+        examples: Rows shown of each kind of error in the report.
+    """
+
+    baselines: list[str] = field(default_factory=list)
+    threshold: float = 0.5
+    examples: int = 50
+
+
+@dataclass
+class BackendConfig:
+    """What runs the model at inference (group ``backend``).
+
+    Attributes:
+        name: The runtime: torch or onnxruntime.
+        precision: Number format of the matrix products.
+        max_tokens_per_batch: Token budget of a batch, padding included.
+    """
+
+    name: str = "torch"
+    precision: Precision = Precision.fp32
+    max_tokens_per_batch: int = 4096
+
+
+@dataclass
+class ReaderConfig:
+    """How articles are read (group ``reader``).
+
+    Attributes:
+        format: Format of the input files.
+        extractor: Library that finds the article in a web page: trafilatura.
+        encoding: Text encoding; null detects it (UTF-8 first).
+        max_record_mb: Largest article after decompression, in MB; larger ones are rejected.
+        columns: Article field (id, title, text, html, url, published) → column of the files, where they differ.
+    """
+
+    format: InputFormat = InputFormat.auto
+    extractor: str = "trafilatura"
+    encoding: str | None = None
+    max_record_mb: float = 64
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class TrackerConfig:
+    """Where training reports its progress (group ``tracker``).
+
+    Attributes:
+        name: none, tensorboard, mlflow or wandb.
+        project: Project or experiment name at the tracker.
+    """
+
+    name: str = "none"
+    project: str = "newsstance"
+
+
+@dataclass
+class LabellerConfig:
+    """Who labels unlabelled articles (group ``labeller``).
+
+    Attributes:
+        name: rules or model.
+        model: The model that labels, for ``labeller=model``: latest, a folder or a hub id.
+    """
+
+    name: str = "rules"
+    model: str = "latest"
+
+
+@dataclass
+class OutputConfig:
+    """Where predictions or labels go.
+
+    Attributes:
+        path: File (``-`` for stdout) or folder; null for the run's folder.
+        format: Format of the rows; a path that ends in ``.parquet`` or ``.jsonl`` decides by itself.
+        html: Also write a web page of each article with its stances marked.
+    """
+
+    SHORTHAND: ClassVar[str] = "path"
+
+    path: str | None = None
+    format: OutputFormat = OutputFormat.jsonl
+    html: bool = True
+
+
+@dataclass
+class CommandConfig:
+    """Keys that every command has.
+
+    Attributes:
+        seed: Seed of everything random in the command.
+    """
+
+    seed: int = 13
+
+
+@dataclass
+class TrainConfig(CommandConfig):
+    """``newsstance train``.
+
+    Attributes:
+        output: Folder of the trained model; null for a folder named by the hash of config and data.
+    """
+
+    output: str | None = None
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+
+
+@dataclass
+class EvaluateConfig(CommandConfig):
+    """``newsstance evaluate``.
+
+    Attributes:
+        model: latest, a folder or a hub id.
+        output: Folder of the report; null for the run's folder.
+        split: Split of the corpus to measure on: train, validation, test or all.
+    """
+
+    model: str = "latest"
+    output: str | None = None
+    split: str = "test"
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    backend: BackendConfig = field(default_factory=BackendConfig)
+
+
+@dataclass
+class PredictConfig(CommandConfig):
+    """``newsstance predict``.
+
+    Attributes:
+        input: File, folder, glob or ``-`` for stdin.
+        model: latest, a folder or a hub id.
+    """
+
+    input: str = MISSING
+    model: str = "latest"
+    output: OutputConfig = field(default_factory=OutputConfig)
+    reader: ReaderConfig = field(default_factory=ReaderConfig)
+    backend: BackendConfig = field(default_factory=BackendConfig)
+
+
+@dataclass
+class LabelConfig(CommandConfig):
+    """``newsstance label``.
+
+    Attributes:
+        input: File, folder, glob or ``-`` for stdin.
+    """
+
+    input: str = MISSING
+    output: OutputConfig = field(default_factory=OutputConfig)
+    labeller: LabellerConfig = field(default_factory=LabellerConfig)
+    reader: ReaderConfig = field(default_factory=ReaderConfig)
+    backend: BackendConfig = field(default_factory=BackendConfig)
+
+
+@dataclass
+class PipelineConfig(CommandConfig):
+    """``newsstance pipeline``: train, evaluate, predict.
+
+    Attributes:
+        input: One more article (or folder, glob) to predict on beside the shipped example; null for none.
+    """
+
+    input: str | None = None
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    reader: ReaderConfig = field(default_factory=ReaderConfig)
+    backend: BackendConfig = field(default_factory=BackendConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+
+@dataclass
+class ExportConfig(CommandConfig):
+    """``newsstance export``.
+
+    Attributes:
+        model: latest, a folder or a hub id.
+        output: Folder that receives the exported model; null for the model's own folder.
+        format: Format to export to: onnx.
+        tolerance: Largest allowed difference of any score from the torch model.
+    """
+
+    model: str = "latest"
+    output: str | None = None
+    format: str = "onnx"
+    tolerance: float = 1e-4
+
+
+@dataclass
+class CompareConfig(CommandConfig):
+    """``newsstance compare``.
+
+    Attributes:
+        runs: Folders of the evaluations to compare; the first is the one that the others are compared with.
+        resamples: Bootstrap resamples of the articles.
+    """
+
+    runs: list[str] = MISSING
+    resamples: int = 2000
+
+
+@dataclass
+class CorpusValidateConfig(CommandConfig):
+    """``newsstance corpus validate``.
+
+    Attributes:
+        forbid: Labelled files whose sentences must not stand in the corpus.
+        near_duplicate: Jaccard similarity of word 3-grams from which two sentences count as near-duplicates.
+    """
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    forbid: list[str] = field(default_factory=list)
+    near_duplicate: float = 0.8
+
+
+@dataclass
+class CorpusDescribeConfig(CommandConfig):
+    """``newsstance corpus describe``.
+
+    Attributes:
+        against: A second corpus to describe beside the first, and to measure the distance to; null for none.
+        output: Folder of tables and figures; null for the run's folder.
+    """
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    against: str | None = None
+    output: str | None = None
+
+
+@dataclass
+class CorpusSplitConfig(CommandConfig):
+    """``newsstance corpus split``.
+
+    Attributes:
+        output: Folder that receives train.jsonl, validation.jsonl and test.jsonl; null for the run's folder.
+    """
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    output: str | None = None
+
+
+@dataclass
+class CorpusFetchConfig(CommandConfig):
+    """``newsstance corpus fetch``.
+
+    Attributes:
+        source: A local folder that holds the public repositories (one folder each); null for the network.
+        output: Folder that receives the rebuilt corpus.
+        confirm: Fetch without asking.
+        only: Names of the public corpora to rebuild; empty for all.
+    """
+
+    source: str | None = None
+    output: str | None = None
+    confirm: bool = False
+    only: list[str] = field(default_factory=list)
+
+
+def shorthand(schema: type[Any], key: str) -> str | None:
+    """The field that ``key=VALUE`` is short for, where ``key`` is a group of ``schema`` that has one."""
+    annotated = schema.__dataclass_fields__.get(key)
+    if annotated is None or not callable(annotated.default_factory):
+        return None
+    return getattr(annotated.default_factory, "SHORTHAND", None)

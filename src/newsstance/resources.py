@@ -1,0 +1,29 @@
+"""Where the files that ship with the package lie: configs and data, in a checkout as well as in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parents[1]
+
+
+def _shipped(folder: str) -> Path:
+    """``folder`` inside the installed package, or at the head of the checkout that the package runs from."""
+    installed = _PACKAGE / folder
+    return installed if installed.is_dir() else _CHECKOUT / folder
+
+
+def configs_dir() -> Path:
+    """The folder of the primary configs and config groups."""
+    return _shipped("configs")
+
+
+def data_dir() -> Path:
+    """The folder of the shipped corpus, the behaviour suite and the example article."""
+    return _shipped("data")
+
+
+def checkout_dir() -> Path | None:
+    """The head of the git checkout that the package runs from; None for an installed wheel."""
+    return _CHECKOUT if (_CHECKOUT / ".git").exists() and (_CHECKOUT / "pyproject.toml").exists() else None
