@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -27,3 +28,13 @@ def data_dir() -> Path:
 def checkout_dir() -> Path | None:
     """The head of the git checkout that the package runs from; None for an installed wheel."""
     return _CHECKOUT if (_CHECKOUT / ".git").exists() and (_CHECKOUT / "pyproject.toml").exists() else None
+
+
+def user_data_dir() -> Path:
+    """The folder of data that the user fetched: ``NEWSSTANCE_DATA``, else the operating system's place for such."""
+    chosen = os.environ.get("NEWSSTANCE_DATA")
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("newsstance", appauthor=False)

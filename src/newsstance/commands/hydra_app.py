@@ -26,6 +26,15 @@ from newsstance.resources import configs_dir
 
 LOG = logging.getLogger(__name__)
 
+QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "true",
+}
+"""Libraries say nothing of their own on the console and report to nobody, unless the user's environment asks them to."""
+
 
 def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:
     """Compose ``command``'s config from ``arguments`` and run it (many times with ``--multirun``).
@@ -35,6 +44,8 @@ def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:
     """
     if any(argument.startswith("--experimental-rerun") for argument in arguments):
         raise InputError("--experimental-rerun loads a pickle and is switched off: repeat a run with its config.yaml")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     resolvers.register()
     config_class: type[Any] = getattr(schema, command.schema)
     expanded = expand_shorthands(arguments, config_class, _config_dirs(arguments))

@@ -18,6 +18,8 @@ from newsstance.configuration.schema import shorthand
 from newsstance.errors import InputError
 from newsstance.resources import configs_dir
 
+_FLAGS_WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--package", "-p", "--cfg", "-c")
+
 
 def expand_shorthands(arguments: Sequence[str], schema: type[Any], config_dirs: Sequence[Path] = ()) -> list[str]:
     """Rewrite each ``group=VALUE`` whose VALUE is no config of the group into the group's own field.
@@ -34,12 +36,23 @@ def expand_shorthands(arguments: Sequence[str], schema: type[Any], config_dirs: 
         InputError: Where a sweep mixes config names and paths.
     """
     expanded: list[str] = []
-    for typed in arguments:
+    for typed in _gather_positional(arguments, getattr(schema, "POSITIONAL", None)):
         argument = typed.replace("from=", "source=", 1) if typed.startswith("from=") else typed  # ``from`` is a keyword
         key, separator, _ = argument.partition("=")
         field = shorthand(schema, key) if separator else None
         expanded += [argument] if field is None else _expand(argument, key, field, [configs_dir(), *config_dirs])
     return expanded
+
+
+def _gather_positional(arguments: Sequence[str], key: str | None) -> list[str]:
+    """``A B`` as ``key=[A,B]``, where ``key`` is the one that takes the words without "=" (``compare RUN RUN``)."""
+    if key is None:
+        return list(arguments)
+    rest, words = [], []
+    for previous, argument in zip(["", *arguments], arguments, strict=False):
+        is_word = "=" not in argument and not argument.startswith("-") and previous not in _FLAGS_WITH_VALUE
+        (words if is_word else rest).append(argument)
+    return [*rest, f"{key}=[{','.join(map(_quote, words))}]"] if words else rest
 
 
 def group_options(group: str, config_dirs: Sequence[Path]) -> list[str]:

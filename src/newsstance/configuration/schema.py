@@ -50,11 +50,13 @@ class SplitConfig:
         validation_share: Share of the articles used to stop training and to set the threshold.
         test_share: Share of the articles that only measures.
         seed: Seed of the split; independent of the training seed, so that runs with other seeds share their test split.
+        near_duplicate: Articles that share a sentence of this similarity (see `corpus.duplicates`) stay together; 0: never.
     """
 
     validation_share: float = 0.1
     test_share: float = 0.1
     seed: int = 0
+    near_duplicate: float = 0.8
 
 
 @dataclass
@@ -66,6 +68,7 @@ class CorpusConfig:
         paths: Files, folders or globs of JSONL, CSV or Parquet records.
         columns: Corpus field (doc, i, text, labels, stances, context) → column of the files, where they differ.
         label_map: Label of the files → stance label, or null to drop it, where they differ.
+        if_missing: How the user comes by the files, for the error where they are not there.
         split: How it is split.
     """
 
@@ -75,6 +78,7 @@ class CorpusConfig:
     paths: list[str] = MISSING
     columns: dict[str, str] = field(default_factory=dict)
     label_map: dict[str, str | None] = field(default_factory=dict)
+    if_missing: str = ""
     split: SplitConfig = field(default_factory=SplitConfig)
 
 
@@ -137,14 +141,58 @@ class EvaluationConfig:
     """What an evaluation computes (group ``evaluation``).
 
     Attributes:
-        baselines: Baselines scored on the same sentences: majority, rules, tfidf.
+        baselines: Baselines scored on the same sentences: majority, rules, tfidf, embeddings, setfit.
         threshold: Score from which a label counts as predicted.
+        resamples: Bootstrap resamples of the articles behind each interval.
+        cost_of_false_alarm: Cost of a label predicted where there is none, in the threshold sweep.
+        cost_of_miss: Cost of a label not found, in the threshold sweep.
+        min_slice_support: Gold labels that a slice needs to be judged.
+        behaviour: Also run the behaviour suite.
+        error_analysis: Also sort and explain the errors.
         examples: Rows shown of each kind of error in the report.
+        embedder: Encoder of the baselines embeddings (its states are mean-pooled) and setfit.
+        setfit_per_label: Training sentences of each label (and of none) that SetFit learns from.
+        nli_model: Folder or hub id of an NLI model: adds the baseline nli; null for none.
+        llm_base_url: OpenAI-compatible endpoint, e.g. ``http://localhost:8000/v1``: adds the baseline llm, which sends
+            every sentence there; null for none.
+        llm_model: Name of the model at that endpoint.
     """
 
     baselines: list[str] = field(default_factory=list)
     threshold: float = 0.5
+    resamples: int = 2000
+    cost_of_false_alarm: float = 1.0
+    cost_of_miss: float = 1.0
+    min_slice_support: int = 10
+    behaviour: bool = True
+    error_analysis: bool = True
     examples: int = 50
+    embedder: EncoderConfig = field(default_factory=EncoderConfig)
+    setfit_per_label: int = 32
+    nli_model: str | None = None
+    llm_base_url: str | None = None
+    llm_model: str | None = None
+
+
+@dataclass
+class GateConfig:
+    """What a model must reach for ``newsstance evaluate`` to succeed; null asks nothing.
+
+    Attributes:
+        macro_f1: Lowest macro-F1.
+        exact_match: Lowest share of sentences with exactly the right labels.
+        f1: Label → lowest F1.
+        ece: Highest expected calibration error of any label.
+        regression: How far macro-F1 may lie below that of the evaluation ``baseline``.
+        intervals: Hold the worse end of each 95% interval against the bounds instead of the figure itself.
+    """
+
+    macro_f1: float | None = None
+    exact_match: float | None = None
+    f1: dict[str, float | None] = field(default_factory=dict)
+    ece: float | None = None
+    regression: float | None = None
+    intervals: bool = False
 
 
 @dataclass
@@ -168,17 +216,18 @@ class ReaderConfig:
 
     Attributes:
         format: Format of the input files.
-        extractor: Library that finds the article in a web page: trafilatura.
         encoding: Text encoding; null detects it (UTF-8 first).
         max_record_mb: Largest article after decompression, in MB; larger ones are rejected.
-        columns: Article field (id, title, text, html, url, published) → column of the files, where they differ.
+        columns: Article field (id, title, text, html, url, published, sentence, context) → column of the files, where
+            they differ.
+        score_title: Put the title of a row before its text, to score it too; offsets then count in both together.
     """
 
     format: InputFormat = InputFormat.auto
-    extractor: str = "trafilatura"
     encoding: str | None = None
     max_record_mb: float = 64
     columns: dict[str, str] = field(default_factory=dict)
+    score_title: bool = False
 
 
 @dataclass
@@ -200,21 +249,24 @@ class LabellerConfig:
 
     Attributes:
         name: rules or model.
+        rules: A rule file of your own, for ``labeller=rules``; null for the shipped one.
         model: The model that labels, for ``labeller=model``: latest, a folder or a hub id.
     """
 
     name: str = "rules"
+    rules: str | None = None
     model: str = "latest"
 
 
 @dataclass
 class OutputConfig:
-    """Where predictions or labels go.
+    """Where predictions go.
 
     Attributes:
         path: File (``-`` for stdout) or folder; null for the run's folder.
         format: Format of the rows; a path that ends in ``.parquet`` or ``.jsonl`` decides by itself.
         html: Also write a web page of each article with its stances marked.
+        max_pages: Write pages for the first so many articles only.
     """
 
     SHORTHAND: ClassVar[str] = "path"
@@ -222,6 +274,22 @@ class OutputConfig:
     path: str | None = None
     format: OutputFormat = OutputFormat.jsonl
     html: bool = True
+    max_pages: int = 100
+
+
+@dataclass
+class LabelOutputConfig:
+    """Where labelled records go.
+
+    Attributes:
+        path: File (``-`` for stdout) or folder; null for the run's folder.
+        format: Format of the rows; a path that ends in ``.parquet`` or ``.jsonl`` decides by itself.
+    """
+
+    SHORTHAND: ClassVar[str] = "path"
+
+    path: str | None = None
+    format: OutputFormat = OutputFormat.jsonl
 
 
 @dataclass
@@ -258,11 +326,15 @@ class EvaluateConfig(CommandConfig):
         model: latest, a folder or a hub id.
         output: Folder of the report; null for the run's folder.
         split: Split of the corpus to measure on: train, validation, test or all.
+        baseline: Folder of an earlier evaluation on the same sentences, for ``gate.regression``; null for none.
+        gate: What the model must reach.
     """
 
     model: str = "latest"
     output: str | None = None
     split: str = "test"
+    baseline: str | None = None
+    gate: GateConfig = field(default_factory=GateConfig)
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     backend: BackendConfig = field(default_factory=BackendConfig)
@@ -293,7 +365,7 @@ class LabelConfig(CommandConfig):
     """
 
     input: str = MISSING
-    output: OutputConfig = field(default_factory=OutputConfig)
+    output: LabelOutputConfig = field(default_factory=LabelOutputConfig)
     labeller: LabellerConfig = field(default_factory=LabellerConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
     backend: BackendConfig = field(default_factory=BackendConfig)
@@ -344,6 +416,8 @@ class CompareConfig(CommandConfig):
         resamples: Bootstrap resamples of the articles.
     """
 
+    POSITIONAL: ClassVar[str] = "runs"
+
     runs: list[str] = MISSING
     resamples: int = 2000
 
@@ -353,12 +427,12 @@ class CorpusValidateConfig(CommandConfig):
     """``newsstance corpus validate``.
 
     Attributes:
-        forbid: Labelled files whose sentences must not stand in the corpus.
+        forbid: File, folder or glob, or a list of them, whose sentences must not stand in the corpus.
         near_duplicate: Jaccard similarity of word 3-grams from which two sentences count as near-duplicates.
     """
 
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    forbid: list[str] = field(default_factory=list)
+    forbid: Any = field(default_factory=list)  # OmegaConf knows no union with lists; corpus_validate checks it
     near_duplicate: float = 0.8
 
 
@@ -388,21 +462,34 @@ class CorpusSplitConfig(CommandConfig):
     output: str | None = None
 
 
+class FetchMethod(Enum):
+    """How public repositories are fetched: single files over https, or a shallow git clone."""
+
+    https = "https"
+    git = "git"
+
+
 @dataclass
 class CorpusFetchConfig(CommandConfig):
     """``newsstance corpus fetch``.
 
     Attributes:
         source: A local folder that holds the public repositories (one folder each); null for the network.
-        output: Folder that receives the rebuilt corpus.
+        output: Folder that receives the rebuilt corpus; null for ``real_news`` in the user's data folder.
         confirm: Fetch without asking.
-        only: Names of the public corpora to rebuild; empty for all.
+        only: Name or list of names of the public corpora to rebuild; empty for all.
+        method: Over https, or by git.
+        base_url: Where ``OWNER/REPOSITORY/COMMIT/PATH`` is served, for https.
+        annotations: Folder of stand-off annotations with its ``sources.yaml``; null for the shipped one.
     """
 
     source: str | None = None
     output: str | None = None
     confirm: bool = False
-    only: list[str] = field(default_factory=list)
+    only: Any = field(default_factory=list)
+    method: FetchMethod = FetchMethod.https
+    base_url: str = "https://raw.githubusercontent.com"
+    annotations: str | None = None
 
 
 def shorthand(schema: type[Any], key: str) -> str | None:

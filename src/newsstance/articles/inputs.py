@@ -1,0 +1,132 @@
+"""From what the user typed after ``input=`` to the files it names."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsstance.errors import InputError
+
+STDIN = "-"
+COMPRESSED_SUFFIXES = (".gz", ".zst", ".zstd")
+FORMAT_SUFFIXES = {
+    ".txt": "text",
+    ".text": "text",
+    ".md": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to read articles from.
+
+    Attributes:
+        name: What messages call it.
+        path: Where it lies; None for stdin.
+        id: What the ids of its articles are derived from; unique among the files of one input.
+        named: The user named this very file, so that pipes and devices are read too.
+    """
+
+    name: str
+    path: Path | None
+    id: str
+    named: bool = True
+
+    @property
+    def format_by_name(self) -> str | None:
+        """The format that its name tells; None where it tells none."""
+        return FORMAT_SUFFIXES.get(Path(_without_compression(self.name)).suffix.lower())
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is an ordinary file, not a pipe, socket or device."""
+        return self.path is not None and stat.S_ISREG(self.path.stat().st_mode)
+
+
+def find_inputs(typed: str) -> list[InputFile]:
+    """The files that ``typed`` names: a file, a folder (all below it, sorted), a glob (``**`` too) or ``-`` for stdin.
+
+    Hidden files and folders below a folder are left out, as globs do. An existing path is never taken as a glob.
+
+    Raises:
+        InputError: Where there is no such file, a folder holds none or a glob matches none.
+    """
+    if typed == STDIN:
+        return [InputFile("stdin", None, "stdin")]
+    if "://" in typed:
+        raise InputError.at(typed, "addresses are not read", remedy="download it and give the file")
+    if "\0" in typed or not typed:
+        raise InputError(f"input={typed!r} is no path: give a file, a folder, a glob or - for stdin")
+    path = Path(typed)
+    if path.is_dir():
+        return _name_files(_files_below(path), root=path)
+    if path.exists():
+        return [InputFile(str(path), path, _stem(path.name))]
+    if not glob.has_magic(typed):
+        raise InputError.at(typed, "no such file or folder", remedy="check input=")
+    matches = sorted(Path(match) for match in glob.iglob(typed, recursive=True))  # noqa: PTH207  Path.glob takes no absolute ones
+    files = [found for match in matches for found in (_files_below(match) if match.is_dir() else [match])]
+    if not files:
+        raise InputError.at(typed, "the glob matches no file", remedy="check input=, and quote it for the shell")
+    return _name_files(list(dict.fromkeys(files)), root=_fixed_part(typed))
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """All files below ``folder`` that are not hidden, sorted by path. Links to folders are not followed."""
+    found: list[Path] = []
+
+    def fail(error: OSError) -> None:
+        raise InputError.at(error.filename, "the folder cannot be listed", remedy="check its permissions") from error
+
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent) / name for name in names if not name.startswith(".")]
+    if not found:
+        raise InputError.at(folder, "the folder holds no file", remedy="check input=")
+    return sorted(found)
+
+
+def _fixed_part(pattern: str) -> Path:
+    """The folder of a glob before its first wildcard."""
+    fixed: list[str] = []
+    for part in Path(pattern).parts[:-1]:
+        if glob.has_magic(part):
+            break
+        fixed.append(part)
+    return Path(*fixed)
+
+
+def _name_files(paths: Iterable[Path], root: Path) -> list[InputFile]:
+    """Ids are paths below ``root`` without suffixes; files that differ only in their suffixes keep them."""
+    relative = {path: os.path.relpath(path, root).replace(os.sep, "/") for path in paths}
+    times = Counter(_stem(name) for name in relative.values())
+    return [
+        InputFile(str(path), path, _stem(name) if times[_stem(name)] == 1 else name, named=False)
+        for path, name in relative.items()
+    ]
+
+
+def _stem(name: str) -> str:
+    inner = _without_compression(name)
+    suffix = Path(inner).suffix
+    return inner[: -len(suffix)] if suffix.lower() in FORMAT_SUFFIXES else inner
+
+
+def _without_compression(name: str) -> str:
+    suffix = Path(name).suffix
+    return name[: -len(suffix)] if suffix.lower() in COMPRESSED_SUFFIXES else name

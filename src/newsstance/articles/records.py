@@ -1,0 +1,122 @@
+"""From a row (of a table, or made from a whole file) to an article, with every field checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from newsstance.articles.article import Article, UnreadableError
+from newsstance.articles.decoding import check_characters
+from newsstance.articles.extraction import extract_page
+from newsstance.articles.formats import Row
+from newsstance.articles.inflating import too_large
+from newsstance.articles.inputs import InputFile
+
+FIELDS = ("id", "title", "text", "html", "url", "published", "sentence", "context")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSettings:
+    """How rows become articles.
+
+    Attributes:
+        columns: Article field → column, where they differ.
+        limit: Largest text in bytes.
+        score_title: Put a row's title before its text.
+    """
+
+    columns: Mapping[str, str]
+    limit: int
+    score_title: bool = False
+
+
+def to_article(row: Row, number: int | None, file: InputFile, settings: RecordSettings) -> Article:
+    """Make the article of ``row``: of its sentence, else its text, else its web page.
+
+    Args:
+        row: The fields under the user's column names.
+        number: Number of the row in its file; None where the file is one article.
+        file: The file it stands in.
+        settings: Column names and limits.
+
+    Raises:
+        UnreadableError: Where it has none of the three or a field has the wrong type.
+    """
+    column = {field: settings.columns.get(field, field) for field in FIELDS}
+    fields = {field: row.get(column[field]) for field in FIELDS}
+    rest = {name: value for name, value in row.items() if name not in column.values()}
+    given = _id(fields["id"])
+    texts = {field: _text(fields[field], column[field], settings.limit) for field in ("sentence", "text", "html")}
+    facts = {field: _short_text(fields[field], column[field]) for field in ("title", "url", "published", "context")}
+    base = Article(
+        id=given or (file.id if number is None else f"{file.id}:{number}"),
+        text="",
+        title=facts["title"],
+        url=facts["url"],
+        published=facts["published"],
+        file=file.name,
+        extra=rest,
+    )
+    if texts["sentence"]:
+        extra = rest | ({"id": fields["id"]} if given else {})
+        return replace(base, text=texts["sentence"], is_sentence=True, context=facts["context"], extra=extra)
+    if texts["text"]:
+        return _from_text(base, texts["text"], settings.score_title)
+    if texts["html"]:
+        return _from_page(base, texts["html"])
+    empty = [column[field] for field in texts if column[field] in row]
+    raise UnreadableError(
+        f"{' and '.join(empty)} is empty" if empty else f"no field {column['text']}, html or sentence"
+    )
+
+
+def _from_text(base: Article, text: str, score_title: bool) -> Article:
+    if score_title and base.title and not text.lstrip().startswith(base.title):
+        text = f"{base.title}\n\n{text}"
+    return replace(base, text=text)
+
+
+def _from_page(base: Article, html: str) -> Article:
+    page = extract_page(html)
+    return replace(
+        base,
+        text=page.text,
+        title=base.title or page.title,
+        url=base.url or page.url,
+        published=base.published or page.published,
+        marked=page.marked,
+    )
+
+
+def _id(value: Any) -> str:
+    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124  pandas writes NaN for a missing id
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise UnreadableError(f"id is a {type(value).__name__}, not a string or number")
+    if isinstance(value, str):
+        check_characters(value)
+        return value.strip()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _text(value: Any, column: str, limit: int) -> str:
+    """A text of the row, "" where it is missing or blank."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise UnreadableError(f"{column} is a {type(value).__name__}, not text")
+    if len(value) > limit or (len(value) * 4 > limit and len(value.encode("utf-8", "surrogatepass")) > limit):
+        raise UnreadableError(too_large(limit))
+    check_characters(value)
+    return value if value.strip() else ""
+
+
+def _short_text(value: Any, column: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (dict, list)):
+        raise UnreadableError(f"{column} is a {type(value).__name__}, not text")
+    text = str(value)
+    check_characters(text)
+    return text.strip()

@@ -1,0 +1,117 @@
+"""``newsstance evaluate``: measure a model on labelled sentences; write the report; hold it against the gate."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from newsstance.configuration.schema import CorpusConfig, EvaluateConfig
+from newsstance.errors import InputError
+from newsstance.provenance import Run
+
+if TYPE_CHECKING:
+    from newsstance.evaluation.result import Evaluation
+    from newsstance.stances import LabelledSentence
+
+LOG = logging.getLogger(__name__)
+
+
+def run(config: EvaluateConfig, run: Run) -> None:
+    """Evaluate ``config.model``, write the report and apply the gate.
+
+    Raises:
+        GateError: Where the model does not reach the bounds of ``config.gate``.
+        InputError: On a corpus, model or baseline that cannot be used.
+    """
+    from newsstance.evaluation.gate import check_gate
+    from newsstance.evaluation.report import write_report
+    from newsstance.evaluation.result import Evaluation
+    from newsstance.evaluation.tables import print_systems
+
+    earlier = Evaluation.load(evaluation_folder(config.baseline)) if config.baseline is not None else None
+    evaluation = evaluate(config)
+    folder = Path(config.output) if config.output is not None else run.folder
+    paths = write_report(evaluation, folder)
+    run.record(
+        model=evaluation.model_id,
+        data_hash=evaluation.data_hash,
+        macro_f1=evaluation.model.macro.f1.value,
+        report={name: str(path) for name, path in paths.items()},
+    )
+    print_systems(evaluation)
+    for name, path in paths.items():
+        print(f"{name}: {path}")
+    for line in check_gate(evaluation, config.gate, earlier, config.seed):
+        print(f"gate: {line}: passed")
+
+
+def evaluate(config: EvaluateConfig) -> Evaluation:
+    """Load what ``config`` names and evaluate it."""
+    from newsstance.configuration.typed import to_plain
+    from newsstance.evaluation.evaluate import Subject, evaluate_model
+    from newsstance.inference.backends import load_backend
+
+    sentences, train_sentences, training = read_sentences(config.corpus, config.split)
+    LOG.info("corpus %s, %s: %d sentences", config.corpus.name, config.split, len(sentences))
+    classifier = load_backend(config.model, config.backend)
+    subject = Subject(corpus_name(config.corpus), config.split, training, to_plain(config), config.seed)
+    return evaluate_model(classifier, sentences, train_sentences, config.evaluation, subject)
+
+
+def read_sentences(corpus: CorpusConfig, split: str) -> tuple[list[LabelledSentence], list[LabelledSentence], str]:
+    """The sentences to measure on, those that baselines learn from, and where the latter come from.
+
+    With ``split=all`` nothing of the corpus is left to learn from, so baselines learn from the train split of the
+    shipped corpus, without the sentences that are measured on.
+
+    Raises:
+        InputError: On an unknown split, or one that holds no sentence.
+    """
+    from newsstance.corpus.loading import load_corpus
+    from newsstance.corpus.splitting import SPLITS, split_by_article
+
+    if split not in (*SPLITS, "all"):
+        raise InputError(f"split={split}: choose train, validation, test or all")
+    sentences = load_corpus(corpus)
+    if split == "all":
+        shipped = shipped_corpus()
+        train = split_by_article(load_corpus(shipped), shipped.split)["train"]
+        measured = {sentence.text for sentence in sentences}
+        unseen = [sentence for sentence in train if sentence.text not in measured]
+        if unseen:
+            return sentences, unseen, "the train split of the shipped corpus, less the sentences measured on"
+        return sentences, train, "sentences that are also measured on: their figures flatter"
+    splits = split_by_article(sentences, corpus.split)
+    if not splits[split]:
+        raise InputError(
+            f"split={split}: holds no sentence of {corpus_name(corpus)} (corpus.split.* sets the shares; or split=all)"
+        )
+    overlap = "the very sentences measured on: their figures flatter" if split == "train" else ""
+    return splits[split], splits["train"], overlap
+
+
+def shipped_corpus() -> CorpusConfig:
+    """The corpus that ships with the package, as ``corpus=invented`` names it."""
+    from omegaconf import DictConfig, OmegaConf
+
+    from newsstance.configuration import resolvers
+    from newsstance.configuration.typed import to_typed
+    from newsstance.resources import configs_dir
+
+    resolvers.register()
+    config = OmegaConf.load(configs_dir() / "corpus" / "invented.yaml")
+    return to_typed(cast(DictConfig, config), CorpusConfig)
+
+
+def corpus_name(corpus: CorpusConfig) -> str:
+    """The name of the corpus; for one given by path, the names of its files."""
+    return ", ".join(Path(path).name for path in corpus.paths) if corpus.name == "custom" else corpus.name
+
+
+def evaluation_folder(name: str) -> Path:
+    """The folder that ``RUN`` names: a folder with an evaluation, or the file in it."""
+    from newsstance.evaluation.result import EVALUATION_FILE
+
+    path = Path(name)
+    return path.parent if path.name == EVALUATION_FILE else path

@@ -1,0 +1,76 @@
+"""``newsstance pipeline``: train, evaluate and predict in one go, reusing what is unchanged."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsstance.commands.predict import print_summary
+from newsstance.commands.train import training_job
+from newsstance.configuration.schema import PipelineConfig
+from newsstance.provenance import Run
+from newsstance.resources import data_dir
+
+if TYPE_CHECKING:
+    from newsstance.evaluation.result import Evaluation
+    from newsstance.inference.job import PredictionSummary
+    from newsstance.model.classifier import StanceClassifier
+    from newsstance.model.training import TrainingJob
+
+LOG = logging.getLogger(__name__)
+
+
+def run(config: PipelineConfig, run: Run) -> None:
+    """Train on the corpus, evaluate on its test split, predict on the example and on ``config.input``."""
+    from newsstance.model.location import model_folder, point_latest_at
+    from newsstance.model.training import train
+
+    job = training_job(config)
+    model = model_folder(job.key, None)
+    run.record(data_hash=job.data_hash, training_key=job.key, model=str(model))
+    classifier = train(job, model)
+    link_model(run.folder, model)
+    evaluation, report = evaluate_on_test_split(config, job, classifier, run.folder)
+    predictions = [predict(config, classifier, str(example_article()), run.folder / "example")]
+    if config.input is not None:
+        predictions.append(predict(config, classifier, config.input, run.folder / "input"))
+    point_latest_at(run.folder)
+    print_results(evaluation, predictions, {"model": run.folder / "model", **report})
+
+
+def example_article() -> Path:
+    """The article that ships with the package."""
+    return data_dir() / "example" / "article.txt"
+
+
+def link_model(run_folder: Path, model: Path) -> None:
+    """Make ``model`` in the run's folder lead to the model that the run used."""
+    import os
+
+    (run_folder / "model").symlink_to(os.path.relpath(model.resolve(), run_folder.resolve()))
+
+
+def evaluate_on_test_split(
+    config: PipelineConfig, job: TrainingJob, classifier: StanceClassifier, folder: Path
+) -> tuple[Evaluation, dict[str, Path]]:
+    """Measure ``classifier`` beside the baselines, write the report and the model card.
+
+    Returns:
+        The evaluation and the report's files by name.
+    """
+    from newsstance.evaluation.evaluate import evaluate_model
+    from newsstance.evaluation.report import write_report
+
+    evaluation = evaluate_model(classifier, job.splits["test"], job.splits["train"], config.evaluation)
+    return evaluation, write_report(evaluation, folder)
+
+
+def predict(config: PipelineConfig, classifier: StanceClassifier, input: str, folder: Path) -> PredictionSummary:
+    """Predict on ``input`` with the model that was just trained."""
+    from newsstance.inference.job import run_prediction
+
+    output = replace(config.output, path=str(Path(config.output.path) / folder.name) if config.output.path else None)
+    folder.mkdir(parents=True, exist_ok=True)
+    return run_prediction(input, output, config.reader, folder, lambda: classifier)

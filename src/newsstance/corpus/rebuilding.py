@@ -1,0 +1,54 @@
+"""Rebuild labelled real news from stand-off annotations and the files that they point into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from newsstance.corpus.source_texts import FindFile, open_texts
+from newsstance.corpus.standoff import Source, read_annotations, resolve
+from newsstance.corpus.tables import Row
+from newsstance.writing import open_writer
+
+_PORTION = 1000
+
+
+@dataclass
+class Rebuilt:
+    """What became of the rows of one source.
+
+    Attributes:
+        file: The labelled sentences.
+        sentences: How many there are.
+        unmatched: The rows that could not be matched, each with its ``reason``.
+    """
+
+    file: Path
+    sentences: int = 0
+    unmatched: list[dict[str, Any]] = field(default_factory=list)
+
+
+def rebuild(source: Source, annotations: Path, find_file: FindFile, output: Path) -> Rebuilt:
+    """Write ``<output>/<source>.jsonl``: ordinary labelled records, in the order of the annotations.
+
+    Args:
+        source: The public corpus.
+        annotations: Folder of the stand-off rows.
+        find_file: Path in the repository → file on this machine.
+        output: Folder of the result.
+    """
+    rebuilt = Rebuilt(output / f"{source.name}.jsonl")
+    portion: list[dict[str, Any]] = []
+    with open_writer(rebuilt.file) as writer:
+        for item in resolve(source, read_annotations(annotations, source), open_texts(source, find_file)):
+            if isinstance(item, Row):
+                rebuilt.unmatched.append({"file": str(item.file), "row": item.number, **item.values})
+                continue
+            rebuilt.sentences += 1
+            portion.append(item.to_record())
+            if len(portion) == _PORTION:
+                writer.write(portion)
+                portion.clear()
+        writer.write(portion)
+    return rebuilt

@@ -1,0 +1,54 @@
+"""The rows of the report's error table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from newsstance.evaluation.error_analysis import analyse_errors
+from newsstance.stances import LABELS
+
+if TYPE_CHECKING:
+    from newsstance.evaluation.result import Evaluation
+
+KIND_NAMES = {"missed": "missed", "false_alarm": "false alarm", "confused": "confused", "unsure_hit": "unsure hit"}
+"""Kind of row → its name."""
+
+MAX_ROWS = 400
+"""Rows of each kind of list that are put into the page."""
+
+
+def analysis_of(evaluation: Evaluation) -> dict[str, Any]:
+    """The error analysis of an evaluation; where it has none, a plain one of its predictions."""
+    if evaluation.error_analysis is not None:
+        return evaluation.error_analysis
+    return analyse_errors(evaluation.predictions, thresholds=evaluation.model.threshold)
+
+
+def error_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
+    """Confident errors, then unsure hits: what the table shows and what its filters look at."""
+    rows = [_row(record, record["kind"]) for record in analysis["confident_errors"][:MAX_ROWS]]
+    return rows + [_row(record, "unsure_hit") for record in analysis["unsure_hits"][:MAX_ROWS]]
+
+
+def _row(record: dict[str, Any], kind: str) -> dict[str, Any]:
+    involved = set(record.get("wrong") or record["labels"])
+    return {
+        **record,
+        "kind": kind,
+        "kind_name": KIND_NAMES[kind],
+        "involved": [label for label in LABELS if label in involved],
+        "neighbours": record.get("neighbours", []),
+        "marked": {label: _marked(record["text"], words) for label, words in record.get("attributions", {}).items()},
+    }
+
+
+def _marked(text: str, words: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Pieces of ``text`` with the strength of their attribution, from -4 (against the label) to 4 (for it)."""
+    most = max((abs(word["value"]) for word in words), default=0.0) or 1.0
+    pieces: list[tuple[str, int]] = []
+    at = 0
+    for word in words:
+        pieces.append((text[at : word["start"]], 0))
+        pieces.append((text[word["start"] : word["end"]], round(4 * word["value"] / most)))
+        at = word["end"]
+    return [piece for piece in [*pieces, (text[at:], 0)] if piece[0]]

@@ -1,0 +1,178 @@
+"""Baselines that learn from the training split: logistic regression on TF-IDF n-grams, and on frozen embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from newsstance.configuration.schema import EncoderConfig
+from newsstance.errors import InputError
+from newsstance.evaluation.baselines import gold_matrix
+from newsstance.evaluation.calibration import best_thresholds
+from newsstance.evaluation.metrics import Output
+from newsstance.stances import LABELS, LabelledSentence
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+FOLDS = 3
+"""Folds of the cross-validation that sets the thresholds."""
+
+
+class _LogisticBaseline:
+    """One logistic regression a label over some features, each with the threshold of the best F1.
+
+    The thresholds are set by cross-validation over the articles of the training split: 0.5 would punish these
+    baselines for the rarity of the labels, and the model's thresholds are tuned as well.
+    """
+
+    name: str
+    description: str
+
+    def fit(self, sentences: Sequence[LabelledSentence], seed: int) -> None:
+        """Learn one classifier a label.
+
+        Raises:
+            InputError: Where there is nothing to learn from.
+        """
+        gold = gold_matrix(sentences)
+        if not gold.any():
+            raise InputError(f"baseline {self.name}: the training split holds no labelled stance")
+        features = self._fit_features([sentence.text for sentence in sentences])
+        self._classifiers = _fit_each(features, gold, seed)
+        self._thresholds = _cross_validated_thresholds(features, gold, [s.doc for s in sentences], seed)
+
+    def predict(self, texts: Sequence[str], contexts: Sequence[str]) -> Output:
+        """Scores, and the labels whose score reaches their threshold."""
+        scores = _score(self._classifiers, self._features(texts))
+        return Output.from_scores(scores, self._thresholds)
+
+    def _fit_features(self, texts: Sequence[str]) -> Any:
+        return self._features(texts)
+
+    def _features(self, texts: Sequence[str]) -> Any:
+        raise NotImplementedError
+
+
+class TfidfBaseline(_LogisticBaseline):
+    """TF-IDF of words (1-2) and characters (2-5 within words), logistic regression a label."""
+
+    name = "tfidf"
+    description = "TF-IDF of word and character n-grams, logistic regression"
+
+    def _fit_features(self, texts: Sequence[str]) -> Any:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.pipeline import FeatureUnion
+
+        words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+        characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True)
+        self._vectorizer = FeatureUnion([("words", words), ("characters", characters)])
+        try:
+            return self._vectorizer.fit_transform(texts).tocsr()
+        except ValueError as error:
+            raise InputError(f"baseline tfidf: the training split is too small for n-grams ({error})") from error
+
+    def _features(self, texts: Sequence[str]) -> Any:
+        return self._vectorizer.transform(texts).tocsr()
+
+
+class EmbeddingsBaseline(_LogisticBaseline):
+    """Mean-pooled states of a frozen encoder, logistic regression a label.
+
+    Args:
+        encoder: The encoder.
+        batch_size: Sentences a batch.
+    """
+
+    name = "embeddings"
+
+    def __init__(self, encoder: EncoderConfig, batch_size: int = 64) -> None:
+        self.encoder = encoder
+        self.batch_size = batch_size
+        self.description = f"frozen mean-pooled embeddings of {encoder.name}, logistic regression"
+
+    def _fit_features(self, texts: Sequence[str]) -> Any:
+        self._model, self._tokenizer = load_frozen(self.encoder)
+        return self._features(texts)
+
+    def _features(self, texts: Sequence[str]) -> Any:
+        return mean_pooled(self._model, self._tokenizer, texts, self.encoder.max_tokens, self.batch_size)
+
+
+def load_frozen(config: EncoderConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The encoder without a head, in evaluation mode, and its tokenizer.
+
+    Raises:
+        InputError: Where there is no such encoder.
+    """
+    from transformers import AutoModel, AutoTokenizer
+
+    from newsstance.model.encoder import locate_encoder
+
+    location = locate_encoder(config)
+    options: dict[str, Any] = {"revision": config.revision, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(location, **options)
+        return AutoModel.from_pretrained(location, use_safetensors=True, **options).eval(), tokenizer
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"evaluation.embedder={config.name}: cannot be loaded: {reason}") from error
+
+
+def mean_pooled(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int, batch_size: int
+) -> np.ndarray:
+    """The mean of the last hidden states of each text, scaled to length 1. *Shape:* ``(texts, hidden size)``."""
+    import torch
+    from rich.progress import track
+
+    longest_first = sorted(range(len(texts)), key=lambda n: -len(texts[n]))  # alike lengths in a batch: less padding
+    batches = [longest_first[start : start + batch_size] for start in range(0, len(texts), batch_size)]
+    pooled = np.zeros((len(texts), model.config.hidden_size))
+    with torch.inference_mode():
+        for batch in track(batches, "embeddings", transient=True, disable=len(batches) < 10):
+            inputs = tokenizer(
+                [texts[n] for n in batch], padding=True, truncation=True, max_length=max_tokens, return_tensors="pt"
+            ).to(model.device)
+            mask = inputs["attention_mask"][..., None]
+            states = model(**inputs).last_hidden_state * mask
+            mean = states.sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+            pooled[batch] = torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy()
+    return pooled
+
+
+def _fit_each(features: Any, gold: np.ndarray, seed: int) -> list[Any]:
+    """One classifier a label; a constant one for a label that all sentences carry, or none."""
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    classifiers = []
+    for k in range(gold.shape[1]):
+        constant = gold[:, k].all() or not gold[:, k].any()
+        model = DummyClassifier() if constant else LogisticRegression(C=10.0, max_iter=300, random_state=seed)
+        classifiers.append(model.fit(features, gold[:, k]))
+    return classifiers
+
+
+def _score(classifiers: Sequence[Any], features: Any) -> np.ndarray:
+    """The probability of each label. *Shape:* ``(rows, 3)``."""
+    scores = np.zeros((features.shape[0], len(LABELS)))
+    for k, classifier in enumerate(classifiers):
+        for column, value in enumerate(classifier.classes_):
+            if value:
+                scores[:, k] = classifier.predict_proba(features)[:, column]
+    return scores
+
+
+def _cross_validated_thresholds(features: Any, gold: np.ndarray, docs: Sequence[str], seed: int) -> np.ndarray:
+    """The threshold of the best F1 of each label on sentences of articles not trained on. *Shape:* ``(3,)``."""
+    from sklearn.model_selection import GroupKFold
+
+    if len(set(docs)) < FOLDS:
+        return np.full(len(LABELS), 0.5)
+    held_out = np.zeros(gold.shape)
+    for train, test in GroupKFold(FOLDS).split(features, groups=docs):
+        held_out[test] = _score(_fit_each(features[train], gold[train], seed), features[test])
+    return best_thresholds(gold, held_out)

@@ -1,0 +1,143 @@
+"""The prediction job: articles in, prediction files, web pages and rejects out."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from newsstance.articles.article import Article
+from newsstance.articles.reading import read_articles
+from newsstance.articles.rejects import RejectLog
+from newsstance.configuration.schema import OutputConfig, ReaderConfig
+from newsstance.errors import InputError
+from newsstance.inference.prediction import ScoredArticle, Scorer, parquet_schema, predict_articles
+from newsstance.writing import STDOUT, open_writer
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class PredictionSummary:
+    """What a job did.
+
+    Attributes:
+        articles: Articles read.
+        sentences: Sentences scored.
+        labels: Sentences with each label.
+        rejects: Records that could not be read.
+        predictions: The predictions file; "-" for stdout.
+        pages: Web pages written, in the order of the input.
+        rejects_file: The file of rejects; None where there are none.
+    """
+
+    predictions: str
+    articles: int = 0
+    sentences: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    rejects: int = 0
+    pages: list[Path] = field(default_factory=list)
+    rejects_file: Path | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain values for ``run.json``."""
+        return {
+            "articles": self.articles,
+            "sentences": self.sentences,
+            "labels": dict(self.labels),
+            "rejects": self.rejects,
+            "predictions": self.predictions,
+        }
+
+
+def run_prediction(
+    input: str, output: OutputConfig, reader: ReaderConfig, folder: Path, load_scorer: Callable[[], Scorer]
+) -> PredictionSummary:
+    """Read the articles of ``input``, score their sentences and write what ``output`` asks for.
+
+    Args:
+        input: File, folder, glob or ``-``.
+        output: Where predictions go; the run's ``folder`` where it names none.
+        reader: How articles are read.
+        folder: The run's folder.
+        load_scorer: Loads the model, after the input has been found to exist.
+
+    Raises:
+        InputError: Where the input is missing, or not one article of it can be read.
+    """
+    predictions = predictions_path(output, folder)
+    beside = folder if predictions == STDOUT else Path(predictions).parent
+    rejects = RejectLog(beside / "rejects.jsonl")
+    articles = _first_checked(read_articles(input, reader, rejects.add))
+    scorer = load_scorer()
+    summary = PredictionSummary(predictions=predictions)
+    schema = parquet_schema() if predictions.endswith(".parquet") else None
+    with open_writer(predictions, schema) as writer:
+        for portion in predict_articles(_with_progress(articles), scorer):
+            for scored in portion:
+                writer.write(scored.rows)
+                _count(summary, scored)
+                if output.html and len(summary.pages) < output.max_pages and predictions != STDOUT:
+                    summary.pages.append(_write_page(scored, beside / "pages", scorer.model_id))
+        if summary.articles == 0:
+            raise InputError(rejects.explain_nothing_read(input))
+    rejects.close()
+    summary.rejects, summary.rejects_file = rejects.count, rejects.path if rejects.count else None
+    return summary
+
+
+def predictions_path(output: OutputConfig, folder: Path) -> str:
+    """The file that predictions go to: ``output.path`` where it names a file (or stdout), else a file in that folder."""
+    if output.path == STDOUT:
+        return STDOUT
+    name = f"predictions.{output.format.value}"
+    if output.path is None:
+        return str(folder / name)
+    path = Path(output.path)
+    is_file = path.suffix in {".jsonl", ".parquet", ".gz"} and not path.is_dir()
+    return str(path if is_file else path / name)
+
+
+def _first_checked(articles: Iterator[Article]) -> Iterable[Article]:
+    """Read the first article now, so that a missing input is an error before the model is loaded."""
+    return chain(list(islice(articles, 1)), articles)
+
+
+def _with_progress(articles: Iterable[Article]) -> Iterator[Article]:
+    """Show how many articles have been read; silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed} articles"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("articles", total=None)
+        for article in articles:
+            yield article
+            progress.advance(task)
+
+
+def _count(summary: PredictionSummary, scored: ScoredArticle) -> None:
+    summary.articles += 1
+    summary.sentences += len(scored.rows)
+    summary.labels.update(label for row in scored.rows for label in row["labels"])
+
+
+def _write_page(scored: ScoredArticle, folder: Path, model_id: str) -> Path:
+    from newsstance.inference.article_view import write_article_view
+
+    stem = re.sub(r"[^\w.-]+", "_", scored.article.id)[-80:].strip("._") or "article"
+    path = folder / f"{stem}.html"
+    number = 2
+    while path.exists():
+        path = folder / f"{stem}_{number}.html"
+        number += 1
+    folder.mkdir(parents=True, exist_ok=True)
+    write_article_view(scored.article, scored.rows, path, model_id)
+    return path

@@ -1,0 +1,112 @@
+"""Score the sentences of articles, in portions, in the order of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from newsstance.articles.article import Article
+from newsstance.articles.segmentation import split_sentences
+from newsstance.stances import LABELS, Sentence, from_scores
+
+if TYPE_CHECKING:
+    import pyarrow
+
+PORTION_SENTENCES = 2048
+"""Sentences that are scored together: enough to sort by length, few enough to keep memory flat."""
+
+
+class Scorer(Protocol):
+    """What scores sentences: `newsstance.StanceClassifier` or another backend with the same two members."""
+
+    model_id: str
+
+    def predict_proba(self, sentences: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
+        """Scores of shape (n, 3)."""
+
+
+@dataclass(frozen=True)
+class ScoredArticle:
+    """An article with the prediction rows of its sentences."""
+
+    article: Article
+    rows: list[dict[str, Any]]
+
+
+def predict_articles(articles: Iterable[Article], scorer: Scorer) -> Iterator[list[ScoredArticle]]:
+    """Score ``articles`` in portions of about `PORTION_SENTENCES` sentences.
+
+    Yields:
+        The articles of one portion with their rows, in the order of the input.
+    """
+    for portion in _portions(articles):
+        sentences = [sentence for _, found in portion for sentence in found]
+        contexts = [context for article, found in portion for context in _contexts(article, found)]
+        scores = iter(scorer.predict_proba([sentence.text for sentence in sentences], contexts))
+        yield [
+            ScoredArticle(article, [to_row(article, s, next(scores), scorer.model_id) for s in found])
+            for article, found in portion
+        ]
+
+
+def to_row(article: Article, sentence: Sentence, scores: np.ndarray, model_id: str) -> dict[str, Any]:
+    """The prediction row of one sentence; a sentence that was given as such keeps the other fields of its record."""
+    carried = dict(article.extra) if article.is_sentence else {}
+    return {
+        "doc": sentence.doc,
+        "i": sentence.i,
+        "start": sentence.start,
+        "end": sentence.end,
+        "kind": sentence.kind,
+        "text": sentence.text,
+        "labels": list(from_scores([float(score) for score in scores])),
+        "scores": {label: round(float(score), 4) for label, score in zip(LABELS, scores, strict=True)},
+        "model": model_id,
+    } | {key: value for key, value in carried.items() if key not in _ROW_FIELDS}
+
+
+_ROW_FIELDS = frozenset({"doc", "i", "start", "end", "kind", "text", "labels", "scores", "model", "sentence", "context"})
+
+
+def parquet_schema() -> pyarrow.Schema:
+    """Column types of prediction rows."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("doc", pa.string()),
+            ("i", pa.int32()),
+            ("start", pa.int32()),
+            ("end", pa.int32()),
+            ("kind", pa.string()),
+            ("text", pa.string()),
+            ("labels", pa.list_(pa.string())),
+            ("scores", pa.struct([(label, pa.float32()) for label in LABELS])),
+            ("model", pa.string()),
+            ("id", pa.string()),
+        ]
+    )
+
+
+def _portions(articles: Iterable[Article]) -> Iterator[list[tuple[Article, list[Sentence]]]]:
+    portion: list[tuple[Article, list[Sentence]]] = []
+    size = 0
+    for article in articles:
+        found = split_sentences(article)
+        portion.append((article, found))
+        size += len(found)
+        if size >= PORTION_SENTENCES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def _contexts(article: Article, sentences: list[Sentence]) -> list[str]:
+    """The sentence before each sentence; for a sentence that was given as such, the context given with it."""
+    if article.is_sentence:
+        return [article.context] * len(sentences)
+    return [sentences[n - 1].text if n else "" for n in range(len(sentences))]

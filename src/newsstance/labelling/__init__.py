@@ -1,0 +1,1 @@
+"""Labellers that read stances in unlabelled sentences, and the comparison of their votes."""

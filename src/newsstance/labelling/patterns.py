@@ -1,0 +1,95 @@
+"""The short notation of the rule file, and its translation to patterns of spaCy's Matcher.
+
+A pattern is a row of elements separated by blanks:
+
+==========  ====================================================================
+``word``    that word, in any case
+``a|b``     one of these words
+``<name>``  one of the words of that word list; mixes with others: ``<not>|hardly``
+``word?``   may be missing (any element may end in ``?``)
+``*3``      up to three words of any kind, but no stop, semicolon or quotation mark
+==========  ====================================================================
+
+Words are tokens of spaCy's English tokenizer: ``didn't`` is ``did n't``, ``made-up`` is ``made - up``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_GAP = re.compile(r"\*(\d)")
+_GAP_STOPS = [".", "!", "?", ";", ":", '"', "“", "”", "(", ")"]
+WORD_PIECES = re.compile(r"[a-z]+")
+"""Runs of letters of a lower-case sentence, cheap to find; anchors are looked up among them."""
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be understood."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One pattern of a rule.
+
+    Attributes:
+        text: As written in the rule file.
+        tokens: The same for ``spacy.matcher.Matcher.add``.
+        anchors: A sentence whose `WORD_PIECES` hold none of these cannot match.
+    """
+
+    text: str
+    tokens: tuple[dict[str, Any], ...]
+    anchors: frozenset[str]
+
+
+def parse_pattern(text: str, word_lists: Mapping[str, Sequence[str]], common: frozenset[str]) -> Pattern:
+    """Translate one pattern.
+
+    Args:
+        text: The pattern in the notation of this module.
+        word_lists: Words by the name that ``<name>`` stands for.
+        common: Frequent words, which make poor anchors.
+
+    Raises:
+        PatternError: On an unknown word list, or where nothing but optional parts is left.
+    """
+    tokens: list[dict[str, Any]] = []
+    required: list[frozenset[str]] = []
+    for element in text.split():
+        gap = _GAP.fullmatch(element)
+        if gap:
+            tokens += [{"LOWER": {"NOT_IN": _GAP_STOPS}, "OP": "?"}] * int(gap[1])
+            continue
+        optional = element.endswith("?") and len(element) > 1
+        words = _words(element.removesuffix("?") if optional else element, word_lists)
+        token: dict[str, Any] = {"LOWER": words[0] if len(words) == 1 else {"IN": words}}
+        tokens.append(token | {"OP": "?"} if optional else token)
+        if not optional:
+            required.append(frozenset(words))
+    return Pattern(text, tuple(tokens), _anchors(text, required, common))
+
+
+def _words(element: str, word_lists: Mapping[str, Sequence[str]]) -> list[str]:
+    words: list[str] = []
+    for part in element.split("|"):
+        if part.startswith("<") and part.endswith(">"):
+            if part[1:-1] not in word_lists:
+                raise PatternError(f"{element!r} names the word list {part[1:-1]!r}, which does not exist")
+            words += word_lists[part[1:-1]]
+        elif part:
+            words.append(part.lower())
+    if not words:
+        raise PatternError(f"{element!r} holds no word")
+    return list(dict.fromkeys(words))
+
+
+def _anchors(text: str, required: Sequence[frozenset[str]], common: frozenset[str]) -> frozenset[str]:
+    """The last run of letters (``n't``: ``t``) of each word of the required element with the fewest frequent words."""
+    usable = [words for words in required if all(WORD_PIECES.search(word) for word in words)]
+    if not usable:
+        raise PatternError(f"pattern {text!r} needs an element of words that may not be missing")
+    rarest = min(usable, key=lambda words: (len(words & common), len(words)))
+    return frozenset(WORD_PIECES.findall(word)[-1] for word in rarest)

@@ -1,0 +1,1 @@
+"""The stance classifier: loading, saving, training, export."""

@@ -1,0 +1,105 @@
+"""Find and load the pretrained encoder that is fine-tuned."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from newsstance.configuration.schema import EncoderConfig
+from newsstance.errors import InputError
+from newsstance.stances import LABELS
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def locate_encoder(config: EncoderConfig) -> str:
+    """The folder or hub id to load: the files inside ``config.package`` where it is installed, else ``config.name``."""
+    spec = importlib.util.find_spec(config.package) if config.package else None
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        for found in sorted(Path(place).glob("**/model.safetensors")):
+            return str(found.parent)
+    return config.name
+
+
+def load_encoder(config: EncoderConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the encoder with a fresh classification head (one logit per label of `LABELS`) and its tokenizer.
+
+    Raises:
+        InputError: Where there is no such encoder, or it does not come as safetensors.
+    """
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    location = locate_encoder(config)
+    options: dict[str, Any] = {"revision": config.revision, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(location, **options)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            location,
+            num_labels=len(LABELS),
+            id2label=dict(enumerate(LABELS)),
+            label2id={label: index for index, label in enumerate(LABELS)},
+            problem_type="multi_label_classification",
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            **options,
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        remedy = "give a folder with config.json and model.safetensors, or a hub id where there is a network"
+        raise InputError(f"encoder={config.name}: cannot be loaded: {reason} ({remedy})") from error
+    tokenizer.model_max_length = min(config.max_tokens, _longest_input(model))
+    return model, tokenizer
+
+
+def _longest_input(model: PreTrainedModel) -> int:
+    """Positions that the encoder has embeddings for; two fewer where position ids start behind the padding id (RoBERTa)."""
+    positions = getattr(model.config, "max_position_embeddings", None) or 512
+    offset = 2 if model.config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0
+    return int(positions) - offset
+
+
+def encoder_layers(model: PreTrainedModel) -> list[nn.Module]:
+    """The transformer blocks of ``model``, lowest first."""
+    from torch import nn
+
+    depth = getattr(model.config, "num_hidden_layers", None) or getattr(model.config, "n_layers", None)
+    for module in model.base_model.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            return list(module)
+    return []
+
+
+def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
+    """Exclude the embeddings and the lowest ``layers`` blocks from training.
+
+    Raises:
+        InputError: Where the encoder has fewer blocks.
+    """
+    blocks = encoder_layers(model)
+    if layers > len(blocks):
+        raise InputError(f"trainer.freeze_layers={layers}: the encoder has {len(blocks)} layers")
+    frozen = list(blocks[:layers])
+    if embeddings:
+        frozen.append(getattr(model.base_model, "embeddings", None) or model.get_input_embeddings())
+    for module in frozen:
+        module.requires_grad_(False)
+
+
+def parameter_groups(model: PreTrainedModel, *, learning_rate: float, head_learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+    """AdamW groups: encoder and head (pooler included, which starts untrained) at their own rates, no decay on biases and norms."""
+    body = {id(p) for name, p in model.base_model.named_parameters() if not name.startswith("pooler")}
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((id(parameter) in body, parameter.ndim >= 2), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": learning_rate if in_body else head_learning_rate,
+            "weight_decay": weight_decay if decays else 0.0,
+        }
+        for (in_body, decays), parameters in groups.items()
+    ]

@@ -1,0 +1,225 @@
+"""Fine-tuning: from the splits of a corpus to a model folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
+from newsstance.configuration.typed import to_plain
+from newsstance.errors import InputError
+from newsstance.model.classifier import StanceClassifier
+from newsstance.model.encoder import freeze, load_encoder, locate_encoder
+from newsstance.model.metadata import ModelMetadata
+from newsstance.model.processor import use_all_cores, uses_bf16
+from newsstance.model.threshold import fold_thresholds, macro_f1
+from newsstance.provenance import code_revision, hash_json, library_versions
+from newsstance.stances import LABELS, LabelledSentence
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
+
+LOG = logging.getLogger(__name__)
+
+Splits = dict[str, list[LabelledSentence]]
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """All that decides a trained model.
+
+    Attributes:
+        splits: Sentences of the train, validation and test split.
+        data_hash: Hash of the corpus.
+        encoder: The encoder to fine-tune.
+        trainer: The recipe.
+        tracker: Where progress is reported; does not change the model.
+        seed: Seed of head, order and dropout.
+    """
+
+    splits: Splits
+    data_hash: str
+    encoder: EncoderConfig
+    trainer: TrainerConfig
+    tracker: TrackerConfig
+    seed: int
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The part of the configuration that decides the model, as plain values."""
+        return {"encoder": to_plain(self.encoder), "trainer": to_plain(self.trainer), "seed": self.seed}
+
+    @property
+    def key(self) -> str:
+        """Hash of config, seed, data and split; equal keys mean the same model."""
+        members = {name: sorted({sentence.doc for sentence in part}) for name, part in self.splits.items()}
+        return hash_json({"config": self.config, "data": self.data_hash, "splits": members})
+
+
+def train(job: TrainingJob, folder: Path) -> StanceClassifier:
+    """Fine-tune ``job.encoder`` and write the model to ``folder``.
+
+    A job that was interrupted goes on from its last checkpoint in ``folder`` and reaches the same result; a folder that
+    already holds the model of this job is loaded and nothing is trained.
+
+    Raises:
+        InputError: On an encoder that cannot be loaded, or splits that cannot be trained on.
+    """
+    if is_trained(job, folder):
+        LOG.info("model %s: unchanged config and data, reusing it", folder)
+        return StanceClassifier.from_pretrained(folder)
+    _check_splits(job.splits)
+    from transformers import set_seed
+
+    set_seed(job.seed)  # the head is drawn when the encoder is loaded
+    use_all_cores()
+    model, tokenizer = load_encoder(job.encoder)
+    freeze(model, embeddings=job.trainer.freeze_embeddings, layers=job.trainer.freeze_layers)
+    checkpoints = _checkpoints_of(job, folder)
+    _run_trainer(job, model, tokenizer, checkpoints)
+    classifier = _finish(job, model, tokenizer)
+    classifier.save_pretrained(folder)
+    shutil.rmtree(checkpoints)
+    return classifier
+
+
+def is_trained(job: TrainingJob, folder: Path) -> bool:
+    """Whether ``folder`` holds the complete model of this very job."""
+    metadata = ModelMetadata.load(folder)
+    return metadata is not None and metadata.key == job.key
+
+
+def _check_splits(splits: Splits) -> None:
+    for name in ("train", "validation"):
+        if not splits[name]:
+            articles = len({sentence.doc for part in splits.values() for sentence in part})
+            raise InputError(f"the {name} split is empty: the corpus has {articles} articles, training needs more")
+    present = {label for sentence in splits["train"] for label in sentence.labels}
+    missing = [label for label in LABELS if label not in present]
+    if missing:
+        raise InputError(f"the training split has no sentence labelled {', '.join(missing)}: a model needs some of each label")
+
+
+def _checkpoints_of(job: TrainingJob, folder: Path) -> Path:
+    """The folder of this job's checkpoints; those of another job in the same place are removed."""
+    checkpoints = folder / CHECKPOINTS
+    marker = checkpoints / "job.key"
+    if checkpoints.exists() and not (marker.exists() and marker.read_text() == job.key):
+        LOG.info("%s: checkpoints of another config or corpus, starting anew", checkpoints)
+        shutil.rmtree(checkpoints)
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    marker.write_text(job.key)
+    return checkpoints
+
+
+def _run_trainer(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoints: Path) -> None:
+    from transformers.trainer_utils import get_last_checkpoint
+
+    from newsstance.model.trainer import StanceTrainer
+
+    datasets = tokenize_splits(job.splits, tokenizer)
+    trainer = StanceTrainer(
+        model=model,
+        args=_training_arguments(job, checkpoints, len(datasets["train"])),
+        train_dataset=datasets["train"],
+        eval_dataset=datasets["validation"],
+        processing_class=tokenizer,
+        recipe=job.trainer,
+    )
+    last = get_last_checkpoint(str(checkpoints))
+    if last:
+        LOG.info("going on from %s", last)
+    trainer.train(resume_from_checkpoint=last)
+
+
+def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase) -> DatasetDict:
+    """The splits as tokenized datasets with columns input_ids, attention_mask (and token_type_ids), labels (3 floats)."""
+    from newsstance.corpus.dataset import to_dataset_dict
+
+    dataset = to_dataset_dict(splits)
+    columns = [name for name in next(iter(dataset.values())).column_names if name != "labels"]
+
+    def tokenize(batch: dict[str, Any]) -> Any:
+        return tokenizer(batch["text"], truncation=True, max_length=int(tokenizer.model_max_length))
+
+    return dataset.map(tokenize, batched=True, remove_columns=columns, load_from_cache_file=False, desc=None)
+
+
+def _training_arguments(job: TrainingJob, checkpoints: Path, rows: int) -> TrainingArguments:
+    import sys
+
+    import torch
+    from transformers import TrainingArguments
+
+    recipe = job.trainer
+    steps_per_epoch = -(-rows // recipe.batch_size)
+    interval = max(1, steps_per_epoch // recipe.evaluations_per_epoch)
+    total = recipe.max_steps if recipe.max_steps > 0 else round(steps_per_epoch * recipe.epochs)
+    bf16 = uses_bf16(recipe.precision)
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_steps,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=round(recipe.warmup_share * total),
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=64,
+        bf16=bf16,
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        eval_strategy="steps",
+        eval_steps=interval,
+        save_strategy="steps",
+        save_steps=interval,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="macro_f1",
+        greater_is_better=True,
+        logging_steps=max(1, interval // 4),
+        logging_nan_inf_filter=False,
+        seed=job.seed,
+        data_seed=job.seed,
+        report_to=job.tracker.name,
+        run_name=f"{job.tracker.project}-{job.key}",
+        disable_tqdm=not sys.stderr.isatty(),
+    )
+
+
+def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> StanceClassifier:
+    """Fix the thresholds on the validation split, fold them into the head, and describe the model."""
+    classifier = StanceClassifier(model, tokenizer)
+    validation = job.splits["validation"]
+    scores = classifier.predict_proba([sentence.text for sentence in validation])
+    gold = indicators(validation)
+    shift = fold_thresholds(model, gold, scores)
+    folded = classifier.predict_proba([sentence.text for sentence in validation])
+    metadata = ModelMetadata(
+        model_id=f"{Path(job.encoder.name).name}-{job.key[:8]}",
+        key=job.key,
+        encoder=job.encoder.name,
+        max_tokens=int(tokenizer.model_max_length),
+        threshold_shift=[round(float(value), 6) for value in shift],
+        data_hash=job.data_hash,
+        config=job.config,
+        code_revision=code_revision(),
+        libraries=library_versions(),
+        figures={
+            "validation_macro_f1": round(macro_f1(gold, folded), 4),
+            "sentences": {name: len(part) for name, part in job.splits.items()},
+        },
+    )
+    return StanceClassifier(model, tokenizer, metadata=metadata)
+
+
+def indicators(sentences: Sequence[LabelledSentence]) -> np.ndarray:
+    """Gold labels as a 0/1 matrix of shape (n, 3), columns in the order of `LABELS`."""
+    return np.array([[label in sentence.labels for label in LABELS] for sentence in sentences], dtype=int).reshape(-1, 3)

@@ -1,0 +1,149 @@
+"""Write rows to JSONL or Parquet, in one step: a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    import pyarrow
+
+STDOUT = "-"
+
+
+class RowWriter(Protocol):
+    """Takes rows in portions; a context manager that finishes the file on a clean exit and removes it on an error."""
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append ``rows``."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+def open_writer(path: str | Path, schema: pyarrow.Schema | None = None) -> RowWriter:
+    """A writer for ``path``: ``-`` is stdout (JSONL), ``.parquet`` is Parquet, ``.gz`` is gzipped JSONL, the rest JSONL.
+
+    Args:
+        path: Where the rows go; its folder is made.
+        schema: Column types for Parquet; guessed from the first portion where it is None.
+    """
+    if str(path) == STDOUT:
+        return StdoutWriter()
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return ParquetWriter(target, schema) if target.suffix == ".parquet" else JsonlWriter(target)
+
+
+def to_line(row: Mapping[str, Any]) -> str:
+    """A row as one line of JSON; lone surrogates are escaped, since UTF-8 cannot hold them."""
+    text = json.dumps(row, ensure_ascii=False)
+    return text if text.isascii() or _is_encodable(text) else json.dumps(row)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def write_rows(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write all ``rows`` at once."""
+    with open_writer(path) as writer:
+        writer.write(list(rows))
+
+
+class StdoutWriter:
+    """JSONL to standard output."""
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append ``rows``."""
+        for row in rows:
+            sys.stdout.write(to_line(row) + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        sys.stdout.flush()
+
+
+class _AtomicFile:
+    """A file under a name of its own until it is whole."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.partial = target.with_name(f".{target.name}.part")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def close(self) -> None:
+        """Close what is open."""
+        raise NotImplementedError
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+        if error is None:
+            os.replace(self.partial, self.target)
+        else:
+            self.partial.unlink(missing_ok=True)
+
+
+class JsonlWriter(_AtomicFile):
+    """JSONL, gzipped where the name ends in ``.gz``."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(target)
+        gz = target.suffix == ".gz"
+        self._file: IO[str] = (gzip.open if gz else open)(self.partial, "wt", encoding="utf-8")  # type: ignore[operator]
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append ``rows``."""
+        self._file.writelines(to_line(row) + "\n" for row in rows)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class ParquetWriter(_AtomicFile):
+    """Parquet, one row group a portion."""
+
+    def __init__(self, target: Path, schema: pyarrow.Schema | None) -> None:
+        super().__init__(target)
+        self._schema = schema
+        self._writer: Any = None
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append ``rows``."""
+        if rows:
+            self._append([dict(row) for row in rows])
+
+    def _append(self, rows: list[dict[str, Any]]) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        table = pyarrow.Table.from_pylist(rows, schema=self._schema)
+        if self._writer is None:
+            self._schema = table.schema
+            self._writer = pyarrow.parquet.ParquetWriter(self.partial, table.schema, compression="zstd")
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        """Finish the file; one without rows is still a valid Parquet file."""
+        import pyarrow
+
+        if self._writer is None:
+            self._schema = self._schema or pyarrow.schema([])
+            self._append([])
+        self._writer.close()

@@ -1,0 +1,174 @@
+"""Training on a tiny random encoder: what it learns, that it repeats, that it survives being killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
+from newsstance.errors import InputError
+from newsstance.model.training import CHECKPOINTS, TrainingJob, is_trained, train
+from newsstance.stances import LabelledSentence, Stance
+
+WORDS = {"acknowledgement": "admitted", "denial": "denied", "third_party_skepticism": "doubted"}
+
+
+def sentences(count: int, split: str) -> list[LabelledSentence]:
+    """Sentences in which one word decides; every fourth carries no stance."""
+    kinds = [*WORDS, None]
+    rows = []
+    for n in range(count):
+        label = kinds[n % 4]
+        verb = WORDS[label] if label else "painted"
+        stances = (Stance(label, "The mayor", verb),) if label else ()
+        rows.append(LabelledSentence(f"{split}-{n // 4}", n % 4, f"The mayor {verb} bridge number {n}.", stances))
+    return rows
+
+
+def job(encoder: Path, seed: int = 1, **recipe: object) -> TrainingJob:
+    settings = {"epochs": 8, "learning_rate": 3e-3, "head_learning_rate": 1e-2, "batch_size": 8, "freeze_embeddings": False}
+    return TrainingJob(
+        splits={"train": sentences(96, "train"), "validation": sentences(32, "validation"), "test": sentences(16, "test")},
+        data_hash="0123456789abcdef",
+        encoder=EncoderConfig(name=str(encoder), max_tokens=32),
+        trainer=TrainerConfig(**(settings | recipe)),
+        tracker=TrackerConfig(),
+        seed=seed,
+    )
+
+
+def test_training_learns_what_a_word_decides(tiny_encoder, tmp_path):
+    classifier = train(job(tiny_encoder, epochs=25, patience=50), tmp_path / "model")
+    test = sentences(16, "test")
+    right = sum(labels == sentence.labels for labels, sentence in zip(classifier.predict([s.text for s in test]), test, strict=True))
+    assert right >= 14
+
+
+def test_same_seed_same_weights_other_seed_others(tiny_encoder, tmp_path):
+    def weights(name: str, seed: int) -> bytes:
+        train(job(tiny_encoder, seed=seed, epochs=1), tmp_path / name)
+        return (tmp_path / name / "model.safetensors").read_bytes()
+
+    assert weights("first", 1) == weights("second", 1)
+    assert weights("first", 1) != weights("third", 2)
+
+
+def test_a_trained_folder_is_reused_for_the_same_job_only(tiny_encoder, tmp_path):
+    first = job(tiny_encoder, epochs=1)
+    train(first, tmp_path / "model")
+    written = (tmp_path / "model" / "model.safetensors").stat().st_mtime_ns
+    train(first, tmp_path / "model")
+    assert (tmp_path / "model" / "model.safetensors").stat().st_mtime_ns == written
+    assert not is_trained(job(tiny_encoder, epochs=2), tmp_path / "model")
+    assert not (tmp_path / "model" / CHECKPOINTS).exists()
+
+
+def test_the_model_says_what_it_was_trained_on(tiny_encoder, tmp_path):
+    the_job = job(tiny_encoder, epochs=1)
+    train(the_job, tmp_path / "model")
+    said = json.loads((tmp_path / "model" / "newsstance.json").read_text())
+    assert said["key"] == the_job.key
+    assert said["data_hash"] == the_job.data_hash
+    assert said["config"]["trainer"]["epochs"] == 1
+    assert said["figures"]["sentences"] == {"train": 96, "validation": 32, "test": 16}
+
+
+TRAIN_SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+import importlib.util
+spec = importlib.util.spec_from_file_location("training_job", {this!r})
+module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
+from pathlib import Path
+module.train(module.job(Path({encoder!r}), epochs=6, evaluations_per_epoch=3), Path({folder!r}))
+"""
+
+
+@pytest.mark.slow
+def test_training_killed_at_random_points_reaches_the_same_result(tiny_encoder, tmp_path):
+    """Three kills, each after another checkpoint; the weights at the end are those of an undisturbed run."""
+
+    def start(folder: Path) -> subprocess.Popen[bytes]:
+        script = TRAIN_SCRIPT.format(tests=str(Path(__file__).parent), this=__file__, encoder=str(tiny_encoder), folder=str(folder))
+        return subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+
+    undisturbed = tmp_path / "undisturbed"
+    assert start(undisturbed).wait() == 0
+    disturbed = tmp_path / "disturbed"
+    seen: set[str] = set()
+    for _ in range(3):
+        process = start(disturbed)
+        while process.poll() is None:
+            fresh = {p.parent.name for p in (disturbed / CHECKPOINTS).glob("checkpoint-*/trainer_state.json")} - seen
+            if fresh:
+                seen |= fresh
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.002)
+        process.wait()
+        if (disturbed / "newsstance.json").exists():
+            break
+    assert seen, "the run ended before its first checkpoint could be seen"
+    assert start(disturbed).wait() == 0
+    assert (disturbed / "model.safetensors").read_bytes() == (undisturbed / "model.safetensors").read_bytes()
+
+
+def test_checkpoints_of_another_job_are_not_continued(tiny_encoder, tmp_path):
+    folder = tmp_path / "model"
+    stale = folder / CHECKPOINTS / "checkpoint-1"
+    stale.mkdir(parents=True)
+    (folder / CHECKPOINTS / "job.key").write_text("another job")
+    train(job(tiny_encoder, epochs=1), folder)
+    assert (folder / "newsstance.json").exists()
+
+
+def test_a_split_without_a_label_is_named(tiny_encoder, tmp_path):
+    poor = job(tiny_encoder)
+    poor.splits["train"][:] = [s for s in poor.splits["train"] if "denial" not in s.labels]
+    with pytest.raises(InputError, match="no sentence labelled denial"):
+        train(poor, tmp_path / "model")
+
+
+def test_too_few_articles_are_named(tiny_encoder, tmp_path):
+    poor = job(tiny_encoder)
+    poor.splits["validation"].clear()
+    with pytest.raises(InputError, match="validation split is empty"):
+        train(poor, tmp_path / "model")
+
+
+def test_an_encoder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"encoder=.*nowhere.*cannot be loaded"):
+        train(job(tmp_path / "nowhere"), tmp_path / "model")
+
+
+def test_freezing_more_layers_than_there_are_is_named(tiny_encoder, tmp_path):
+    with pytest.raises(InputError, match="the encoder has 2 layers"):
+        train(job(tiny_encoder, freeze_layers=9), tmp_path / "model")
+
+
+def test_frozen_layers_keep_their_weights(tiny_encoder, tmp_path):
+    from safetensors.numpy import load_file
+
+    train(job(tiny_encoder, epochs=1, freeze_layers=1, freeze_embeddings=True), tmp_path / "model")
+    before = load_file(tiny_encoder / "model.safetensors")
+    after = {name.removeprefix("bert."): values for name, values in load_file(tmp_path / "model" / "model.safetensors").items()}
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert changed
+    assert not [name for name in changed if "layer.0." in name or "embeddings" in name]
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tiny_encoder, tmp_path):
+    with pytest.raises(InputError, match="training diverged"):
+        train(job(tiny_encoder, learning_rate=1e30, head_learning_rate=1e30), tmp_path / "model")
+
+
+def test_very_short_and_very_long_sentences_can_be_trained_on(tiny_encoder, tmp_path):
+    odd = job(tiny_encoder, epochs=1)
+    odd.splits["train"] += [LabelledSentence("odd", 0, "No."), LabelledSentence("odd", 1, "word " * 5000)]
+    train(odd, tmp_path / "model")
