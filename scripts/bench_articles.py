@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +291,7 @@ def facts_of(html: str) -> PageFacts:
     bodies = re.findall(r'"articleBody"\s*:\s*("(?:[^"\\]|\\.)*")', html)
     texts = [json.loads(body, strict=False) for body in bodies]
     body = max(texts, key=len, default="")
-    sentences = {fold(s) for s in segment_text(ours, re.sub(r"<[^>]+>|&\w+;", " ", body)) if len(s) > 40}
+    sentences = {fold(s) for s in segment_text(ours, unescape(re.sub(r"<[^>]+>", " ", unescape(body)))) if len(s) > 40}
     return PageFacts(headings, dates[0] if dates else "", list(dict.fromkeys(captions)), sentences)
 
 

@@ -5,18 +5,15 @@ The public names load their modules on first use, so that ``import newsstance`` 
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from newsstance.stances import LABELS, Label, LabelledSentence, Sentence, Stance
+from newsstance.version import VERSION
 
 if TYPE_CHECKING:
     from newsstance.model.classifier import StanceClassifier
 
-try:
-    __version__ = version("newsstance")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0+unknown"
+__version__ = VERSION
 
 __all__ = ["LABELS", "Label", "LabelledSentence", "Sentence", "Stance", "StanceClassifier", "__version__"]
 

@@ -13,17 +13,28 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import newsstance
 from newsstance.resources import checkout_dir
+from newsstance.version import VERSION
 
-LIBRARIES = ("torch", "transformers", "datasets", "scikit-learn", "hydra-core", "numpy", "tokenizers", "sentencex", "trafilatura", "spacy")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "datasets",
+    "scikit-learn",
+    "hydra-core",
+    "numpy",
+    "tokenizers",
+    "sentencex",
+    "trafilatura",
+    "spacy",
+)
 
 
 def code_revision() -> str:
-    """The git commit of the checkout that runs ("+changes" where it has uncommitted ones), else the package's version."""
+    """The git commit of the checkout that runs ("+changes" where there are uncommitted ones), else the version."""
     checkout = checkout_dir()
     if checkout is None:
-        return f"newsstance {newsstance.__version__}"
+        return f"newsstance {VERSION}"
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(checkout), *arguments]
@@ -32,12 +43,12 @@ def code_revision() -> str:
     try:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):
-        return f"newsstance {newsstance.__version__}"
+        return f"newsstance {VERSION}"
 
 
 def library_versions() -> dict[str, str]:
     """Version of each library that can change a result, and of Python."""
-    versions = {"python": platform.python_version(), "newsstance": newsstance.__version__}
+    versions = {"python": platform.python_version(), "newsstance": VERSION}
     for library in LIBRARIES:
         try:
             versions[library] = version(library)

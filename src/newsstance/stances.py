@@ -47,7 +47,9 @@ class Sentence:
 
     def __post_init__(self) -> None:
         if self.end - self.start != len(self.text):
-            raise ValueError(f"sentence {self.doc}:{self.i} spans {self.end - self.start} characters, has {len(self.text)}")
+            raise ValueError(
+                f"sentence {self.doc}:{self.i} spans {self.end - self.start} characters, has {len(self.text)}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Stance:
 
     Attributes:
         label: Which stance.
-        source: Who holds it, copied from the sentence; "" where the sentence does not name them, "narrator" for the reporter.
+        source: Who holds it, copied from the sentence; "" where it names nobody, "narrator" for the reporter.
         cue: The words that carry the stance, copied from the sentence; "" where nothing can be pointed at.
     """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,11 +24,13 @@ class RowWriter(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 def open_writer(path: str | Path, schema: pyarrow.Schema | None = None) -> RowWriter:
-    """A writer for ``path``: ``-`` is stdout (JSONL), ``.parquet`` is Parquet, ``.gz`` is gzipped JSONL, the rest JSONL.
+    """A writer for ``path``: ``-`` is stdout (JSONL), ``.parquet`` Parquet, ``.gz`` gzipped JSONL, the rest JSONL.
 
     Args:
         path: Where the rows go; its folder is made.
@@ -73,7 +74,9 @@ class StdoutWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         sys.stdout.flush()
 
 
@@ -91,10 +94,12 @@ class _AtomicFile:
         """Close what is open."""
         raise NotImplementedError
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
         if error is None:
-            os.replace(self.partial, self.target)
+            self.partial.replace(self.target)
         else:
             self.partial.unlink(missing_ok=True)
 

@@ -31,6 +31,8 @@ def shared() -> Path:
     return folder
 
 
+# A page as publishers write it: long lines.
+# ruff: noqa: E501
 PAGE = """<!doctype html><html><head><title>Ministry denies hiding leak at Dornau plant - Dornau Courier</title>
 <meta property="og:site_name" content="Dornau Courier"><link rel="canonical" href="https://courier.example/leak">
 <meta property="article:published_time" content="2024-03-07T10:00:00Z"><script>var stolen = "script text";</script></head>

@@ -111,7 +111,9 @@ def test_line_too_long_is_passed_over_but_ends_a_compressed_file(tmp_path, read)
 
 def test_broken_csv_rows_are_rejected_and_the_others_are_read(tmp_path, read):
     path = tmp_path / "rows.csv"
-    path.write_text('id,text\n1,It denied it.\n2,too,many\n3\n4,"' + "a" * 3000 + '"\n5,"stray"quote\n6,It admits it.\n')
+    path.write_text(
+        'id,text\n1,It denied it.\n2,too,many\n3\n4,"' + "a" * 3000 + '"\n5,"stray"quote\n6,It admits it.\n'
+    )
     articles, rejects = read(path, max_record_mb=0.002)
     assert [article.id for article in articles] == ["1", "6"]
     assert [reject.row for reject in rejects] == [3, 4, 5, 6]

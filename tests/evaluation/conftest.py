@@ -102,7 +102,7 @@ def make_system(name: str, gold: np.ndarray, output: Output, bootstrap: ArticleB
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def evaluation_of() -> Callable[..., Evaluation]:
     """Makes evaluations: ``evaluation_of(seed=, sentences=, hostile=)``."""
     return make_evaluation

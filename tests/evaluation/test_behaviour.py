@@ -77,7 +77,9 @@ def test_shipped_pairs_cover_the_capabilities_with_twenty_cases_each() -> None:
 
 
 SENTENCES = [
-    LabelledSentence(f"doc-{n}", n, f"Spokesman Jan Velde said on Monday that {n + 20} boats sank, “sadly”.", stances)
+    LabelledSentence(
+        f"doc-{n}", n, f"Spokesman Jan Velde said on Monday that {n + 20} fishing vessels sank, “sadly”.", stances
+    )
     for n in range(60)
     for stances in [(Stance("acknowledgement", "", "sank"),) if n % 3 == 0 else ()]
 ]
@@ -119,11 +121,12 @@ def test_suite_is_json_ready_and_the_same_for_the_same_seed() -> None:
         "{",
         '{"pair": "p", "capability": "c", "a": {"text": "x", "stances": []}}',
         '{"pair": "p", "capability": "c", "a": {"text": "x", "stances": []}, "b": {"text": "y", "stances": []}}',
-        '{"pair": "p", "capability": "c", "a": {"text": "x", "stances": [{"label": "lie"}]}, "b": {"text": "y", "stances": []}}',
+        '{"pair": "p", "capability": "c", "a": {"text": "x", "stances": [{"label": "lie"}]}, "b": {}}',
     ],
 )
 def test_a_faulty_pair_names_file_and_row(tmp_path: Path, row: str) -> None:
-    good = '{"pair": "p", "capability": "c", "a": {"text": "x", "stances": [{"label": "denial"}]}, "b": {"text": "y", "stances": []}}'
+    a, b = {"text": "x", "stances": [{"label": "denial"}]}, {"text": "y", "stances": []}
+    good = json.dumps({"pair": "p", "capability": "c", "a": a, "b": b})
     path = tmp_path / "pairs.jsonl"
     path.write_text(f"{good}\n{row}\n")
     with pytest.raises(InputError, match=r"pairs\.jsonl, row 2: not a minimal pair"):

@@ -66,7 +66,7 @@ RULE = {"name": "r", "label": "denial", "patterns": ["denied"]}
 )
 def test_errors_name_the_file_and_the_rule(tmp_path: Path, changes: dict[str, object], told: str) -> None:
     path = write(tmp_path / "own.yaml", **changes)
-    with pytest.raises(InputError, match="own.yaml") as error:
+    with pytest.raises(InputError, match=r"own\.yaml") as error:
         load_rules(path)
     assert told in str(error.value)
 

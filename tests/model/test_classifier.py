@@ -77,7 +77,7 @@ def test_empty_input_and_blank_sentences_are_scored_not_refused(tiny_model):
 
 
 def test_one_string_is_refused(tiny_model):
-    with pytest.raises(ValueError, match="list of sentences"):
+    with pytest.raises(TypeError, match="list of sentences"):
         StanceClassifier.from_pretrained(tiny_model).predict("The mill admitted it.")
 
 

@@ -32,9 +32,19 @@ def sentences(count: int, split: str) -> list[LabelledSentence]:
 
 
 def job(encoder: Path, seed: int = 1, **recipe: object) -> TrainingJob:
-    settings = {"epochs": 8, "learning_rate": 3e-3, "head_learning_rate": 1e-2, "batch_size": 8, "freeze_embeddings": False}
+    settings = {
+        "epochs": 8,
+        "learning_rate": 3e-3,
+        "head_learning_rate": 1e-2,
+        "batch_size": 8,
+        "freeze_embeddings": False,
+    }
     return TrainingJob(
-        splits={"train": sentences(96, "train"), "validation": sentences(32, "validation"), "test": sentences(16, "test")},
+        splits={
+            "train": sentences(96, "train"),
+            "validation": sentences(32, "validation"),
+            "test": sentences(16, "test"),
+        },
         data_hash="0123456789abcdef",
         encoder=EncoderConfig(name=str(encoder), max_tokens=32),
         trainer=TrainerConfig(**(settings | recipe)),
@@ -46,7 +56,10 @@ def job(encoder: Path, seed: int = 1, **recipe: object) -> TrainingJob:
 def test_training_learns_what_a_word_decides(tiny_encoder, tmp_path):
     classifier = train(job(tiny_encoder, epochs=25, patience=50), tmp_path / "model")
     test = sentences(16, "test")
-    right = sum(labels == sentence.labels for labels, sentence in zip(classifier.predict([s.text for s in test]), test, strict=True))
+    right = sum(
+        labels == sentence.labels
+        for labels, sentence in zip(classifier.predict([s.text for s in test]), test, strict=True)
+    )
     assert right >= 14
 
 
@@ -95,8 +108,12 @@ def test_training_killed_at_random_points_reaches_the_same_result(tiny_encoder, 
     """Three kills, each after another checkpoint; the weights at the end are those of an undisturbed run."""
 
     def start(folder: Path) -> subprocess.Popen[bytes]:
-        script = TRAIN_SCRIPT.format(tests=str(Path(__file__).parent), this=__file__, encoder=str(tiny_encoder), folder=str(folder))
-        return subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+        script = TRAIN_SCRIPT.format(
+            tests=str(Path(__file__).parent), this=__file__, encoder=str(tiny_encoder), folder=str(folder)
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", script], env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL
+        )
 
     undisturbed = tmp_path / "undisturbed"
     assert start(undisturbed).wait() == 0
@@ -157,7 +174,10 @@ def test_frozen_layers_keep_their_weights(tiny_encoder, tmp_path):
 
     train(job(tiny_encoder, epochs=1, freeze_layers=1, freeze_embeddings=True), tmp_path / "model")
     before = load_file(tiny_encoder / "model.safetensors")
-    after = {name.removeprefix("bert."): values for name, values in load_file(tmp_path / "model" / "model.safetensors").items()}
+    after = {
+        name.removeprefix("bert."): values
+        for name, values in load_file(tmp_path / "model" / "model.safetensors").items()
+    }
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
     assert changed
     assert not [name for name in changed if "layer.0." in name or "embeddings" in name]

@@ -19,7 +19,7 @@ _BLOCKS = frozenset((*_PLAIN_BLOCKS, "div", "section", "article", "body", "main"
 _SPACE = re.compile(r"\s+")
 _BETWEEN = "\n\n"
 MAX_PAGE_CHARACTERS, MAX_PAGE_ELEMENTS = 10_000_000, 50_000
-"""Above these a page is refused: extraction takes minutes there, and the largest news pages seen have a tenth of them."""
+"""Above these a page is refused: extraction takes minutes there, and the largest news pages seen have a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _headline(title: str, site: str, headings: list[str], first_blocks: list[Blo
     Logos are top headings too, so that one counts that stands in the article itself or shares its words with the title.
     """
     for heading in headings:
-        if (heading, "subheading") in first_blocks:
+        if len(_words(heading)) > 1 and (heading, "subheading") in first_blocks:
             return heading
     for heading in headings:
         shared = _words(heading) & _words(title)

@@ -46,11 +46,12 @@ _AGENCY = (
 _PHOTO_CREDIT_END = re.compile(
     rf"""(?:[(\[]\s*(?i:{_IMAGE}|file)\s*(?:(?i:by|credit|courtesy)\b|[:/]|\bof\b)[^()\[\]]{{0,120}}[)\]]
       |[(\[]\s*(?:AP\s+Photo|Reuters|REUTERS|AFP|EPA)\s*/[^()\[\]]{{0,80}}[)\]]
-      |\b(?i:photograph|photo|image|picture)\s*:\s*[^.!?]{{3,80}}
+      |\b(?i:photograph|photo|image|picture)\s*:\s*(?:[A-Z][\w.'’-]*[\s/,]*){{1,8}}
       |\bREUTERS/[^.!?/]{{3,60}}
       |[/]\s*{_AGENCY}(?:\s+via\s+{_AGENCY})?(?:\s+\w+)?)[.\s]*$""",
     re.VERBOSE,
 )
+_CREDIT_MARKS = frozenset("([/:")
 _CREDIT_START = re.compile(
     r"""[(\[–—-]*\s*(?:with\s+(?:files|inputs|reporting)\s+(?:from|by)|(?:additional\s+|with\s+)?(?:reporting|writing|editing|research|production)(?:\s+and\s+(?:reporting|writing|editing|research))?\s+by
       |(?:written|edited|compiled|reported|translated|produced)\s+by|by|source)\b:?\s""",
@@ -59,12 +60,15 @@ _CREDIT_START = re.compile(
 _CREDIT = re.compile(
     rf"""[(\[]?\s*(?:{_IMAGE}|videos?|graphics?|illustration)\s*(?:credits?|by|courtesy)\b
       |(?:©|\(c\)\s|copyright\b(?=.{{0,20}}(?:©|\d{{4}}|\(c\))))
-      |.*\ball\s+rights\s+reserved\b
-      |[^.]{{3,150}}\bcontributed\s+(?:reporting\s+)?(?:to|from)
-        \s+(?:this\s+(?:report|story|article)|[A-Z][\w ]{{2,40}})\.?$
       |our\s+standards:\s
       |this\s+(?:story|report|article)\s+(?:was|is|has\s+been)\s+(?:(?:first|originally)\s+published|corrected
         |updated|syndicated)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CREDIT_ANYWHERE = re.compile(
+    r"""\ball\s+rights\s+reserved\b
+      |^[^.]{3,150}\bcontributed\s+(?:reporting\s+)?(?:to|from)
+        \s+(?:this\s+(?:report|story|article)|[A-Z][\w ]{2,40})\.?$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _SIGN_OFF = re.compile(rf"[(\[]?\s*{_AGENCY}(?:\s*[/,]\s*{_AGENCY})*\s*[)\]]?\.?$|[-–—]+\s*{_AGENCY}\s*$")
@@ -92,7 +96,8 @@ def kind_by_words(line: str) -> SentenceKind | None:
         return "caption"
     if len(line) <= _CREDIT_LENGTH and _is_credit(line):
         return "credit"
-    if len(line) <= _CAPTION_LENGTH and (match := _PHOTO_CREDIT_END.search(line)):
+    may_end_in_credit = len(line) <= _CAPTION_LENGTH and not _CREDIT_MARKS.isdisjoint(line[-140:])  # spares a search
+    if may_end_in_credit and (match := _PHOTO_CREDIT_END.search(line)):
         return "caption" if line[: match.start()].count(" ") > 2 else "credit"
     return None
 
@@ -173,6 +178,8 @@ def _has_blank_line(gap: str) -> bool:
 
 def _is_credit(line: str) -> bool:
     if _CREDIT.match(line) or _SIGN_OFF.match(line):
+        return True
+    if ("contributed" in line or "ights" in line or "IGHTS" in line) and _CREDIT_ANYWHERE.search(line):
         return True
     start = _CREDIT_START.match(line)
     return start is not None and _only_names(line[start.end() :])

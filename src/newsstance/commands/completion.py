@@ -12,9 +12,8 @@ import sys
 from newsstance.commands.table import COMMANDS, Command, find_command
 
 
-
 def complete(arguments: list[str]) -> int:
-    """Answer ``-sc install=SHELL``, ``-sc uninstall=SHELL`` or ``-sc query=SHELL`` (asked by the shell for each completion).
+    """Answer ``-sc install=SHELL``, ``uninstall=SHELL`` or ``query=SHELL`` (which the shell asks for each completion).
 
     Returns:
         The exit code.
@@ -22,7 +21,10 @@ def complete(arguments: list[str]) -> int:
     request = arguments[0] if arguments else ""
     action, _, shell = request.partition("=")
     if action not in {"install", "uninstall", "query"} or shell not in {"bash", "zsh", "fish"}:
-        print("usage: eval \"$(newsstance -sc install=bash)\"   (or zsh, fish; uninstall=bash takes it back)", file=sys.stderr)
+        print(
+            'usage: eval "$(newsstance -sc install=bash)"   (or zsh, fish; uninstall=bash takes it back)',
+            file=sys.stderr,
+        )
         return 2
     if action == "query":
         words = os.environ.get("COMP_LINE", "").split(" ")[1:]

@@ -52,14 +52,17 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     from newsstance.evaluation.evaluate import Subject, evaluate_model
     from newsstance.inference.backends import load_backend
 
-    sentences, train_sentences, training = read_sentences(config.corpus, config.split)
+    needed = bool(config.evaluation.baselines) or config.evaluation.error_analysis
+    sentences, train_sentences, training = read_sentences(config.corpus, config.split, training_needed=needed)
     LOG.info("corpus %s, %s: %d sentences", config.corpus.name, config.split, len(sentences))
     classifier = load_backend(config.model, config.backend)
     subject = Subject(corpus_name(config.corpus), config.split, training, to_plain(config), config.seed)
     return evaluate_model(classifier, sentences, train_sentences, config.evaluation, subject)
 
 
-def read_sentences(corpus: CorpusConfig, split: str) -> tuple[list[LabelledSentence], list[LabelledSentence], str]:
+def read_sentences(
+    corpus: CorpusConfig, split: str, *, training_needed: bool = True
+) -> tuple[list[LabelledSentence], list[LabelledSentence], str]:
     """The sentences to measure on, those that baselines learn from, and where the latter come from.
 
     With ``split=all`` nothing of the corpus is left to learn from, so baselines learn from the train split of the
@@ -75,13 +78,7 @@ def read_sentences(corpus: CorpusConfig, split: str) -> tuple[list[LabelledSente
         raise InputError(f"split={split}: choose train, validation, test or all")
     sentences = load_corpus(corpus)
     if split == "all":
-        shipped = shipped_corpus()
-        train = split_by_article(load_corpus(shipped), shipped.split)["train"]
-        measured = {sentence.text for sentence in sentences}
-        unseen = [sentence for sentence in train if sentence.text not in measured]
-        if unseen:
-            return sentences, unseen, "the train split of the shipped corpus, less the sentences measured on"
-        return sentences, train, "sentences that are also measured on: their figures flatter"
+        return sentences, *(_shipped_training(sentences) if training_needed else ([], ""))
     splits = split_by_article(sentences, corpus.split)
     if not splits[split]:
         raise InputError(
@@ -89,6 +86,20 @@ def read_sentences(corpus: CorpusConfig, split: str) -> tuple[list[LabelledSente
         )
     overlap = "the very sentences measured on: their figures flatter" if split == "train" else ""
     return splits[split], splits["train"], overlap
+
+
+def _shipped_training(measured: list[LabelledSentence]) -> tuple[list[LabelledSentence], str]:
+    """The train split of the shipped corpus without the sentences ``measured``, and what to call it."""
+    from newsstance.corpus.loading import load_corpus
+    from newsstance.corpus.splitting import split_by_article
+
+    shipped = shipped_corpus()
+    train = split_by_article(load_corpus(shipped), shipped.split)["train"]
+    texts = {sentence.text for sentence in measured}
+    unseen = [sentence for sentence in train if sentence.text not in texts]
+    if unseen:
+        return unseen, "the train split of the shipped corpus, less the sentences measured on"
+    return train, "sentences that are also measured on: their figures flatter"
 
 
 def shipped_corpus() -> CorpusConfig:

@@ -21,14 +21,21 @@ def run(config: ExportConfig, run: Run) -> None:
     source = Path(find_model(config.model))
     classifier = StanceClassifier.from_pretrained(str(source))
     if classifier.metadata is None:
-        raise InputError(f"model={config.model}: has no newsstance.json; only models trained by newsstance can be exported")
+        raise InputError(
+            f"model={config.model}: has no newsstance.json; only models trained by newsstance can be exported"
+        )
     folder = Path(config.output) if config.output else source
     folder.mkdir(parents=True, exist_ok=True)
     copy_model(source, folder)
     path = export_onnx(classifier, folder)
     exported = load_backend(str(folder), BackendConfig(name="onnxruntime"))
     difference = parity(classifier, exported)
-    facts = {"format": "onnx", "file": path.name, "largest_score_difference": difference, "libraries": library_versions()}
+    facts = {
+        "format": "onnx",
+        "file": path.name,
+        "largest_score_difference": difference,
+        "libraries": library_versions(),
+    }
     record_export(folder, facts)
     run.record(model=classifier.model_id, **facts)
     if difference > config.tolerance:

@@ -33,7 +33,7 @@ QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "true",
 }
-"""Libraries say nothing of their own on the console and report to nobody, unless the user's environment asks them to."""
+"""Libraries are silent on the console and report to nobody, unless the user's environment asks them to."""
 
 
 def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:

@@ -6,9 +6,9 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from newsstance.commands.table import COMMANDS, Command, find_command
+from newsstance.version import VERSION
 
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -27,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(overview())
         return EXIT_OK
     if words[0] in {"-V", "--version"}:
-        from newsstance import __version__
-
-        print(f"newsstance {__version__}")
+        print(f"newsstance {VERSION}")
         return EXIT_OK
     if words[0] in {"-sc", "--shell-completion"}:
         from newsstance.commands.completion import complete
@@ -75,6 +73,8 @@ def _run(command: Command, arguments: list[str]) -> int:
 
     try:
         run_hydra_app(command, arguments)
+    except SystemExit as stop:  # Hydra's --help ends so
+        return stop.code if isinstance(stop.code, int) else EXIT_OK
     except KeyboardInterrupt:
         print(f"newsstance {command.name}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -89,11 +89,6 @@ def _run(command: Command, arguments: list[str]) -> int:
         print(f"newsstance {command.name}: {message}", file=sys.stderr)
         return code
     return EXIT_OK
-
-
-def script_name() -> str:
-    """Name under which the program was started."""
-    return Path(sys.argv[0]).name or "newsstance"
 
 
 if __name__ == "__main__":

@@ -60,10 +60,12 @@ def evaluate_on_test_split(
     Returns:
         The evaluation and the report's files by name.
     """
-    from newsstance.evaluation.evaluate import evaluate_model
+    from newsstance.configuration.typed import to_plain
+    from newsstance.evaluation.evaluate import Subject, evaluate_model
     from newsstance.evaluation.report import write_report
 
-    evaluation = evaluate_model(classifier, job.splits["test"], job.splits["train"], config.evaluation)
+    subject = Subject(config.corpus.name, "test", config=to_plain(config), seed=config.seed)
+    evaluation = evaluate_model(classifier, job.splits["test"], job.splits["train"], config.evaluation, subject)
     return evaluation, write_report(evaluation, folder)
 
 
@@ -74,3 +76,14 @@ def predict(config: PipelineConfig, classifier: StanceClassifier, input: str, fo
     output = replace(config.output, path=str(Path(config.output.path) / folder.name) if config.output.path else None)
     folder.mkdir(parents=True, exist_ok=True)
     return run_prediction(input, output, config.reader, folder, lambda: classifier)
+
+
+def print_results(evaluation: Evaluation, predictions: list[PredictionSummary], paths: dict[str, Path]) -> None:
+    """The figures of the model beside the baselines, what was found in the articles, and where everything lies."""
+    from newsstance.evaluation.tables import print_systems
+
+    print_systems(evaluation)
+    for name, path in paths.items():
+        print(f"{name}: {path}")
+    for summary in predictions:
+        print_summary(summary)

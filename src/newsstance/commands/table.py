@@ -28,17 +28,95 @@ class Command:
 
 
 COMMANDS = (
-    Command("pipeline", "PipelineConfig", "train, evaluate and predict in one go", ("newsstance pipeline", "newsstance pipeline input=article.html", "newsstance pipeline experiment=quickstart seed=7",)),
-    Command("corpus validate", "CorpusValidateConfig", "check a labelled corpus; names file and row of each fault", ("newsstance corpus validate", "newsstance corpus validate corpus=my.jsonl forbid=[gold.jsonl]",)),
-    Command("corpus describe", "CorpusDescribeConfig", "sizes, labels, lengths, cues of a corpus, beside another one", ("newsstance corpus describe", "newsstance corpus describe corpus=my.jsonl against=other.jsonl",)),
-    Command("corpus split", "CorpusSplitConfig", "write the train, validation and test split", ("newsstance corpus split corpus=my.jsonl output=splits",)),
-    Command("corpus fetch", "CorpusFetchConfig", "rebuild labelled real news from public repositories", ("newsstance corpus fetch", "newsstance corpus fetch confirm=true", "newsstance corpus fetch from=FOLDER",)),
-    Command("label", "LabelConfig", "label articles by rules or by a model", ("newsstance label input=articles/ output=labels.jsonl", "newsstance label labeller=model input=article.txt",)),
-    Command("train", "TrainConfig", "fine-tune an encoder on a labelled corpus", ("newsstance train", "newsstance train corpus=my.jsonl encoder=distilbert-base-uncased output=my_model", "newsstance train -m seed=1,2,3",)),
-    Command("evaluate", "EvaluateConfig", "measure a model on a labelled corpus; writes the report", ("newsstance evaluate", "newsstance evaluate model=my_model corpus=gold.jsonl split=all",)),
-    Command("predict", "PredictConfig", "find the stances in articles", ("newsstance predict input=article.html", "newsstance predict 'input=articles/*.html.gz' output=predictions.jsonl", "cat article.txt | newsstance predict input=- output=-",)),
+    Command(
+        "pipeline",
+        "PipelineConfig",
+        "train, evaluate and predict in one go",
+        (
+            "newsstance pipeline",
+            "newsstance pipeline input=article.html",
+            "newsstance pipeline experiment=quickstart seed=7",
+        ),
+    ),
+    Command(
+        "corpus validate",
+        "CorpusValidateConfig",
+        "check a labelled corpus; names file and row of each fault",
+        (
+            "newsstance corpus validate",
+            "newsstance corpus validate corpus=my.jsonl forbid=[gold.jsonl]",
+        ),
+    ),
+    Command(
+        "corpus describe",
+        "CorpusDescribeConfig",
+        "sizes, labels, lengths, cues of a corpus, beside another one",
+        (
+            "newsstance corpus describe",
+            "newsstance corpus describe corpus=my.jsonl against=other.jsonl",
+        ),
+    ),
+    Command(
+        "corpus split",
+        "CorpusSplitConfig",
+        "write the train, validation and test split",
+        ("newsstance corpus split corpus=my.jsonl output=splits",),
+    ),
+    Command(
+        "corpus fetch",
+        "CorpusFetchConfig",
+        "rebuild labelled real news from public repositories",
+        (
+            "newsstance corpus fetch",
+            "newsstance corpus fetch confirm=true",
+            "newsstance corpus fetch from=FOLDER",
+        ),
+    ),
+    Command(
+        "label",
+        "LabelConfig",
+        "label articles by rules or by a model",
+        (
+            "newsstance label input=articles/ output=labels.jsonl",
+            "newsstance label labeller=model input=article.txt",
+        ),
+    ),
+    Command(
+        "train",
+        "TrainConfig",
+        "fine-tune an encoder on a labelled corpus",
+        (
+            "newsstance train",
+            "newsstance train corpus=my.jsonl encoder=distilbert-base-uncased output=my_model",
+            "newsstance train -m seed=1,2,3",
+        ),
+    ),
+    Command(
+        "evaluate",
+        "EvaluateConfig",
+        "measure a model on a labelled corpus; writes the report",
+        (
+            "newsstance evaluate",
+            "newsstance evaluate model=my_model corpus=gold.jsonl split=all",
+        ),
+    ),
+    Command(
+        "predict",
+        "PredictConfig",
+        "find the stances in articles",
+        (
+            "newsstance predict input=article.html",
+            "newsstance predict 'input=articles/*.html.gz' output=predictions.jsonl",
+            "cat article.txt | newsstance predict input=- output=-",
+        ),
+    ),
     Command("export", "ExportConfig", "write a model in another format (ONNX)", ("newsstance export model=my_model",)),
-    Command("compare", "CompareConfig", "compare evaluations, with intervals", ("newsstance compare runs=[outputs/evaluate/A,outputs/evaluate/B]",)),
+    Command(
+        "compare",
+        "CompareConfig",
+        "compare evaluations, with intervals",
+        ("newsstance compare runs=[outputs/evaluate/A,outputs/evaluate/B]",),
+    ),
 )
 
 

@@ -1,7 +1,7 @@
 """Short forms of the command line: ``corpus=my.jsonl``, ``encoder=org/name``, ``output=folder``.
 
-A key such as ``corpus`` is a Hydra config group, so that ``corpus=invented`` picks a config. A value that is no config of
-the group is taken as the path or name that the group is about (see `newsstance.configuration.schema.shorthand`).
+A key such as ``corpus`` is a Hydra config group, so that ``corpus=invented`` picks a config. A value that is no config
+of the group is taken as the path or name that the group is about (see `newsstance.configuration.schema.shorthand`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
 from hydra.errors import HydraException
 
-from newsstance.configuration.schema import shorthand
+from newsstance.configuration.schema import shorthand, text_keys
 from newsstance.errors import InputError
 from newsstance.resources import configs_dir
 
@@ -33,15 +33,36 @@ def expand_shorthands(arguments: Sequence[str], schema: type[Any], config_dirs: 
         The command line that Hydra understands.
 
     Raises:
-        InputError: Where a sweep mixes config names and paths.
+        InputError: Where a sweep mixes config names and paths, or a value cannot be parsed.
     """
     expanded: list[str] = []
     for typed in _gather_positional(arguments, getattr(schema, "POSITIONAL", None)):
         argument = typed.replace("from=", "source=", 1) if typed.startswith("from=") else typed  # ``from`` is a keyword
         key, separator, _ = argument.partition("=")
         field = shorthand(schema, key) if separator else None
-        expanded += [argument] if field is None else _expand(argument, key, field, [configs_dir(), *config_dirs])
+        if field is not None:
+            expanded += _expand(argument, key, field, [configs_dir(), *config_dirs])
+        else:
+            expanded.append(_in_grammar(argument, is_text=key in text_keys(schema)))
     return expanded
+
+
+def _in_grammar(argument: str, *, is_text: bool) -> str:
+    """``argument`` as Hydra can parse it: a text that it cannot, such as a path with a bracket, is quoted.
+
+    Raises:
+        InputError: Where it is no text and not in Hydra's grammar; Hydra's own message does not name the argument.
+    """
+    key, separator, text = argument.partition("=")
+    if not separator or argument.startswith("-"):
+        return argument
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException as error:
+        if is_text:
+            return f"{key}={_quote(text)}"
+        raise InputError(f"{argument}: not a value that can be read ({str(error).splitlines()[0]})") from error
+    return argument
 
 
 def _gather_positional(arguments: Sequence[str], key: str | None) -> list[str]:

@@ -49,8 +49,9 @@ class SplitConfig:
     Attributes:
         validation_share: Share of the articles used to stop training and to set the threshold.
         test_share: Share of the articles that only measures.
-        seed: Seed of the split; independent of the training seed, so that runs with other seeds share their test split.
-        near_duplicate: Articles that share a sentence of this similarity (see `corpus.duplicates`) stay together; 0: never.
+        seed: Seed of the split, not of the training, so that runs with other training seeds share their test split.
+        near_duplicate: Articles that share a sentence of this similarity (see `corpus.duplicates`) stay together;
+            0 for never.
     """
 
     validation_share: float = 0.1
@@ -441,13 +442,16 @@ class CorpusDescribeConfig(CommandConfig):
     """``newsstance corpus describe``.
 
     Attributes:
-        against: A second corpus to describe beside the first, and to measure the distance to; null for none.
+        against: A second corpus to describe beside the first, and to measure the distance to: the name of a corpus
+            config, or a path; null for none.
         output: Folder of tables and figures; null for the run's folder.
+        encoder: Its sentence embeddings measure the distance, beside character n-grams.
     """
 
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     against: str | None = None
     output: str | None = None
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
 
 @dataclass
@@ -490,6 +494,11 @@ class CorpusFetchConfig(CommandConfig):
     method: FetchMethod = FetchMethod.https
     base_url: str = "https://raw.githubusercontent.com"
     annotations: str | None = None
+
+
+def text_keys(schema: type[Any]) -> set[str]:
+    """The keys of ``schema`` itself that take a text, such as ``input`` and ``model``."""
+    return {name for name, declared in schema.__dataclass_fields__.items() if str(declared.type).startswith("str")}
 
 
 def shorthand(schema: type[Any], key: str) -> str | None:

@@ -22,8 +22,8 @@ def open_texts(source: Source, find_file: FindFile) -> TextOf:
     """A function from document id to text, by the rule that ``source`` names.
 
     The rules: ``csv_column`` (column ``column`` of the row whose column ``key`` is the id), ``csv_rows`` (the row of
-    that number, from 0, without header: label, title, description with blanks for backslashes), ``text_file`` (one file a
-    document) and ``basil_json`` (one file a document: title and paragraphs of sentences).
+    that number, from 0, without header: label, title, description with blanks for backslashes), ``text_file`` (one file
+    a document) and ``basil_json`` (one file a document: title and paragraphs of sentences).
 
     Raises:
         InputError: On a rule that does not exist.

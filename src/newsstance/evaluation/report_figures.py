@@ -25,8 +25,10 @@ _COLOURS: dict[Label, str] = {label: f"#0708{index:02x}" for index, label in enu
 
 def system_figure(evaluation: Evaluation) -> str:
     """Macro-F1 of each system with its interval, best at the top."""
+    from matplotlib.figure import Figure
+
     systems = sorted(evaluation.systems, key=lambda s: s.macro.f1.value if s.macro.f1.defined else -1)
-    figure = _figure(4.8, 0.36 * len(systems) + 0.8)
+    figure = Figure(figsize=(4.8, 0.36 * len(systems) + 0.8), layout="constrained", facecolor="none")
     axes = figure.subplots()
     for row, system in enumerate(systems):
         f1 = system.macro.f1
@@ -89,14 +91,12 @@ def threshold_figure(model: SystemResult, label: Label) -> str:
     return _to_svg(figure, f"threshold-{label}", f"Precision, recall and F1 of {LABEL_STYLES[label].name} by threshold")
 
 
-def _figure(width: float, height: float) -> Figure:
+def _square(label: Label, x: str, y: str) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", facecolor="none")
-
-
-def _square(label: Label, x: str, y: str) -> tuple[Figure, Any]:
-    figure = _figure(3.6, 3.2)
+    figure = Figure(figsize=(3.6, 3.2), facecolor="none")
+    # Fixed margins: every panel has the same marks, and a layout engine would take as long as the drawing.
+    figure.subplots_adjust(left=0.16 if y else 0.1, right=0.97, bottom=0.16, top=0.9)
     axes = figure.subplots()
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04), title=LABEL_STYLES[label].name, xlabel=x, ylabel=y)
     axes.grid(color=_FAINT, linewidth=0.6)

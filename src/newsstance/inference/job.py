@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,9 +16,8 @@ from newsstance.articles.rejects import RejectLog
 from newsstance.configuration.schema import OutputConfig, ReaderConfig
 from newsstance.errors import InputError
 from newsstance.inference.prediction import ScoredArticle, Scorer, parquet_schema, predict_articles
+from newsstance.progress import counted
 from newsstance.writing import STDOUT, open_writer
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -79,7 +76,7 @@ def run_prediction(
     summary = PredictionSummary(predictions=predictions)
     schema = parquet_schema() if predictions.endswith(".parquet") else None
     with open_writer(predictions, schema) as writer:
-        for portion in predict_articles(_with_progress(articles), scorer):
+        for portion in predict_articles(counted(articles, "articles"), scorer):
             for scored in portion:
                 writer.write(scored.rows)
                 _count(summary, scored)
@@ -93,7 +90,7 @@ def run_prediction(
 
 
 def predictions_path(output: OutputConfig, folder: Path) -> str:
-    """The file that predictions go to: ``output.path`` where it names a file (or stdout), else a file in that folder."""
+    """The file that predictions go to: ``output.path`` where it names a file or stdout, else a file in that folder."""
     if output.path == STDOUT:
         return STDOUT
     name = f"predictions.{output.format.value}"
@@ -107,20 +104,6 @@ def predictions_path(output: OutputConfig, folder: Path) -> str:
 def _first_checked(articles: Iterator[Article]) -> Iterable[Article]:
     """Read the first article now, so that a missing input is an error before the model is loaded."""
     return chain(list(islice(articles, 1)), articles)
-
-
-def _with_progress(articles: Iterable[Article]) -> Iterator[Article]:
-    """Show how many articles have been read; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.completed} articles"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("articles", total=None)
-        for article in articles:
-            yield article
-            progress.advance(task)
 
 
 def _count(summary: PredictionSummary, scored: ScoredArticle) -> None:

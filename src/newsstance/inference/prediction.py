@@ -68,7 +68,9 @@ def to_row(article: Article, sentence: Sentence, scores: np.ndarray, model_id: s
     } | {key: value for key, value in carried.items() if key not in _ROW_FIELDS}
 
 
-_ROW_FIELDS = frozenset({"doc", "i", "start", "end", "kind", "text", "labels", "scores", "model", "sentence", "context"})
+_ROW_FIELDS = frozenset(
+    {"doc", "i", "start", "end", "kind", "text", "labels", "scores", "model", "sentence", "context"}
+)
 
 
 def parquet_schema() -> pyarrow.Schema:

@@ -16,7 +16,7 @@ Words are tokens of spaCy's English tokenizer: ``didn't`` is ``did n't``, ``made
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +37,13 @@ class Pattern:
     Attributes:
         text: As written in the rule file.
         tokens: The same for ``spacy.matcher.Matcher.add``.
-        anchors: A sentence whose `WORD_PIECES` hold none of these cannot match.
+        needs: A sentence can match only if its `WORD_PIECES` hold one word of each of these sets.
+        anchors: The most telling of them.
     """
 
     text: str
     tokens: tuple[dict[str, Any], ...]
+    needs: tuple[frozenset[str], ...]
     anchors: frozenset[str]
 
 
@@ -69,7 +71,11 @@ def parse_pattern(text: str, word_lists: Mapping[str, Sequence[str]], common: fr
         tokens.append(token | {"OP": "?"} if optional else token)
         if not optional:
             required.append(frozenset(words))
-    return Pattern(text, tuple(tokens), _anchors(text, required, common))
+    needs = [_pieces(words) for words in required if all(WORD_PIECES.search(word) for word in words)]
+    if not needs:
+        raise PatternError(f"pattern {text!r} needs an element of words that may not be missing")
+    anchors = min(needs, key=lambda words: (len(words & common), len(words)))
+    return Pattern(text, tuple(tokens), tuple(needs), anchors)
 
 
 def _words(element: str, word_lists: Mapping[str, Sequence[str]]) -> list[str]:
@@ -86,10 +92,6 @@ def _words(element: str, word_lists: Mapping[str, Sequence[str]]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _anchors(text: str, required: Sequence[frozenset[str]], common: frozenset[str]) -> frozenset[str]:
-    """The last run of letters (``n't``: ``t``) of each word of the required element with the fewest frequent words."""
-    usable = [words for words in required if all(WORD_PIECES.search(word) for word in words)]
-    if not usable:
-        raise PatternError(f"pattern {text!r} needs an element of words that may not be missing")
-    rarest = min(usable, key=lambda words: (len(words & common), len(words)))
-    return frozenset(WORD_PIECES.findall(word)[-1] for word in rarest)
+def _pieces(words: Iterable[str]) -> frozenset[str]:
+    """The last run of letters of each word: ``n't`` is found by its ``t``."""
+    return frozenset(WORD_PIECES.findall(word)[-1] for word in words)

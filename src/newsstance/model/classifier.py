@@ -27,8 +27,8 @@ class StanceClassifier:
     """Scores sentences for each stance label.
 
     A scikit-learn style classifier over a Hugging Face sequence classification model: `predict`, `predict_proba`,
-    ``classes_``. The same folder loads with ``transformers.pipeline("text-classification", model=folder, top_k=None)`` and
-    ``AutoModelForSequenceClassification`` and gives the same scores.
+    ``classes_``. The same folder loads with ``transformers.pipeline("text-classification", model=folder, top_k=None)``
+    and ``AutoModelForSequenceClassification`` and gives the same scores.
 
     Attributes:
         model: The sequence classification model, in evaluation mode.
@@ -102,21 +102,21 @@ class StanceClassifier:
     def predict_proba(self, sentences: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """The score of each label for each sentence.
 
-        Sentences that are longer than the model's longest input are read in overlapping windows; a label's score is then
-        its highest in any window.
+        Sentences that are longer than the model's longest input are read in overlapping windows; a label's score is
+        then its highest in any window.
 
         Args:
             sentences: Sentences, in any number.
-            contexts: The sentence before each; accepted for models that read it, which the present recipe does not train.
+            contexts: The sentence before each; accepted for models that read it, which this recipe does not train.
 
         Returns:
             Array of shape (n, 3), float32 in [0, 1], columns in the order of `LABELS`.
 
         Raises:
-            ValueError: Where ``sentences`` is one string.
+            TypeError: Where ``sentences`` is one string.
         """
         if isinstance(sentences, str):
-            raise ValueError("predict takes a list of sentences, not one string")
+            raise TypeError("predict takes a list of sentences, not one string")
         if not len(sentences):
             return np.zeros((0, len(LABELS)), dtype=np.float32)
         windows = self._tokenize([sentence if sentence.strip() else "." for sentence in sentences])

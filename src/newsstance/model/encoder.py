@@ -55,7 +55,7 @@ def load_encoder(config: EncoderConfig) -> tuple[PreTrainedModel, PreTrainedToke
 
 
 def _longest_input(model: PreTrainedModel) -> int:
-    """Positions that the encoder has embeddings for; two fewer where position ids start behind the padding id (RoBERTa)."""
+    """Positions that the encoder has embeddings for; fewer where position ids start behind the padding id (RoBERTa)."""
     positions = getattr(model.config, "max_position_embeddings", None) or 512
     offset = 2 if model.config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0
     return int(positions) - offset
@@ -88,8 +88,13 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
         module.requires_grad_(False)
 
 
-def parameter_groups(model: PreTrainedModel, *, learning_rate: float, head_learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-    """AdamW groups: encoder and head (pooler included, which starts untrained) at their own rates, no decay on biases and norms."""
+def parameter_groups(
+    model: PreTrainedModel, *, learning_rate: float, head_learning_rate: float, weight_decay: float
+) -> list[dict[str, Any]]:
+    """AdamW groups: encoder and head at their own rates, no decay on biases and norms.
+
+    The pooler counts as head: sentence encoders leave it untrained.
+    """
     body = {id(p) for name, p in model.base_model.named_parameters() if not name.startswith("pooler")}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in model.parameters():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def export_onnx(classifier: StanceClassifier, folder: Path) -> Path:
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     partial = folder / f".{ONNX_FILE}.part"
     program = torch.onnx.export(
-        _LogitsOnly(classifier.model, names),
+        _logits_module(classifier.model, names),
         tuple(encoded.values()),
         input_names=names,
         output_names=["logits"],
@@ -59,11 +58,11 @@ def export_onnx(classifier: StanceClassifier, folder: Path) -> Path:
     )
     assert program is not None
     program.save(str(partial))
-    os.replace(partial, folder / ONNX_FILE)
+    partial.replace(folder / ONNX_FILE)
     return folder / ONNX_FILE
 
 
-def _LogitsOnly(model: Any, names: list[str]) -> Any:
+def _logits_module(model: Any, names: list[str]) -> Any:
     from torch import nn
 
     class LogitsOnly(nn.Module):

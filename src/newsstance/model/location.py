@@ -26,7 +26,9 @@ def find_model(name: str) -> str:
     if name == LATEST:
         folder = LATEST_RUN / "model"
         if not (folder / FILE_NAME).exists():
-            raise InputError(f"model=latest: there is no {folder} yet; `newsstance pipeline` trains one, or give model=PATH")
+            raise InputError(
+                f"model=latest: there is no {folder} yet; `newsstance pipeline` trains one, or give model=PATH"
+            )
         return str(folder.resolve())
     folder = Path(name)
     if folder.is_dir():
@@ -50,5 +52,3 @@ def point_latest_at(run_folder: Path) -> None:
     new_link.unlink(missing_ok=True)
     new_link.symlink_to(os.path.relpath(run_folder.resolve(), LATEST_RUN.parent.resolve()))
     new_link.replace(LATEST_RUN)
-
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ class ModelMetadata:
         """Write the file in one step: a folder that holds it is a complete model."""
         partial = folder / (FILE_NAME + ".part")
         partial.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
-        os.replace(partial, folder / FILE_NAME)
+        partial.replace(folder / FILE_NAME)
 
     @classmethod
     def load(cls, folder: Path) -> ModelMetadata | None:

@@ -82,7 +82,9 @@ class ProgressMessages(TrainerCallback):
         logs: dict[str, float] = event.get("logs") or {}
         self.loss = logs.get("loss", self.loss)
         if "loss" in logs and not np.isfinite(logs["loss"]):
-            raise InputError(f"training diverged at step {state.global_step} (loss {logs['loss']}): lower trainer.learning_rate")
+            raise InputError(
+                f"training diverged at step {state.global_step} (loss {logs['loss']}): lower trainer.learning_rate"
+            )
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **event: Any) -> None:
         """Say how far training is and how good the model."""

@@ -15,7 +15,7 @@ from newsstance.configuration.schema import EncoderConfig, TrackerConfig, Traine
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.model.classifier import StanceClassifier
-from newsstance.model.encoder import freeze, load_encoder, locate_encoder
+from newsstance.model.encoder import freeze, load_encoder
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
 from newsstance.model.threshold import fold_thresholds, macro_f1
@@ -23,7 +23,7 @@ from newsstance.provenance import code_revision, hash_json, library_versions
 from newsstance.stances import LABELS, LabelledSentence
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
+    from datasets import DatasetDict
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
 
 LOG = logging.getLogger(__name__)
@@ -105,7 +105,9 @@ def _check_splits(splits: Splits) -> None:
     present = {label for sentence in splits["train"] for label in sentence.labels}
     missing = [label for label in LABELS if label not in present]
     if missing:
-        raise InputError(f"the training split has no sentence labelled {', '.join(missing)}: a model needs some of each label")
+        raise InputError(
+            f"the training split has no sentence labelled {', '.join(missing)}: a model needs some of each label"
+        )
 
 
 def _checkpoints_of(job: TrainingJob, folder: Path) -> Path:
@@ -120,7 +122,9 @@ def _checkpoints_of(job: TrainingJob, folder: Path) -> Path:
     return checkpoints
 
 
-def _run_trainer(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoints: Path) -> None:
+def _run_trainer(
+    job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoints: Path
+) -> None:
     from transformers.trainer_utils import get_last_checkpoint
 
     from newsstance.model.trainer import StanceTrainer
@@ -141,7 +145,7 @@ def _run_trainer(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrained
 
 
 def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase) -> DatasetDict:
-    """The splits as tokenized datasets with columns input_ids, attention_mask (and token_type_ids), labels (3 floats)."""
+    """The splits, tokenized: input_ids, attention_mask (and token_type_ids), labels (3 floats)."""
     from newsstance.corpus.dataset import to_dataset_dict
 
     dataset = to_dataset_dict(splits)
@@ -222,4 +226,6 @@ def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedToken
 
 def indicators(sentences: Sequence[LabelledSentence]) -> np.ndarray:
     """Gold labels as a 0/1 matrix of shape (n, 3), columns in the order of `LABELS`."""
-    return np.array([[label in sentence.labels for label in LABELS] for sentence in sentences], dtype=int).reshape(-1, 3)
+    return np.array([[label in sentence.labels for label in LABELS] for sentence in sentences], dtype=int).reshape(
+        -1, 3
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator
 
@@ -52,11 +53,22 @@ def bounded_lines(lines: io.TextIOWrapper, content: Content, limit: int) -> Iter
         yield UnreadableError(too_large(limit))
 
 
+def _may_start_utf8(line: bytes) -> bool:
+    """Whether ``line`` is UTF-8 but for a character that the end of the sample cuts."""
+    try:
+        codecs.getincrementaldecoder(UTF8)().decode(line)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _encoding_of_lines(sample: bytes) -> str:
     """UTF-8 unless no line with other than ASCII characters is UTF-8: one broken row must not decide for the others."""
     refuse_binary(sample)
-    lines = sample.splitlines()
-    foreign = [line for line in (lines[:-1] or lines) if not line.isascii()]  # the sample may cut the last line
-    if not foreign or any(is_valid(line, UTF8) for line in foreign):
+    *whole, last = sample.split(b"\n")
+    foreign = [line for line in (*whole, last) if not line.isascii()]
+    if not foreign or any(is_valid(line, UTF8) for line in whole if not line.isascii()):
+        return UTF8
+    if not last.isascii() and _may_start_utf8(last):
         return UTF8
     return detect_encoding(b"\n".join(foreign))

@@ -1,0 +1,48 @@
+"""The file of records that could not be read, written as they turn up."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from newsstance.articles.article import Reject
+from newsstance.writing import to_line
+
+LOG = logging.getLogger(__name__)
+
+
+class RejectLog:
+    """Counts rejects and lists them in a file, which is there only when there are any.
+
+    Attributes:
+        path: The file, one record a line: file, row, reason.
+        count: Rejects so far.
+        first: The first of them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self.first: Reject | None = None
+        self.path.unlink(missing_ok=True)
+
+    def add(self, reject: Reject) -> None:
+        """Append ``reject``; it is on disk when this returns, so that a run that is killed has lost none."""
+        self.count += 1
+        self.first = self.first or reject
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(to_line(reject.to_record()) + "\n")
+
+    def close(self) -> None:
+        """Say where the rejects are, if there are any."""
+        if self.count:
+            LOG.warning("%d records could not be read: see %s", self.count, self.path)
+
+    def explain_nothing_read(self, input: str) -> str:
+        """Why not one article of ``input`` was read."""
+        if self.first is None:
+            return f"{input}: holds no article"
+        place = self.first.file if self.first.row is None else f"{self.first.file}, row {self.first.row}"
+        more = f" (and {self.count - 1} more records that cannot be read: {self.path})" if self.count > 1 else ""
+        return f"{place}: {self.first.reason}{more}"

@@ -1,0 +1,144 @@
+"""The command line: help, errors on one line, exit codes, run folders."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from newsstance.commands.main import main
+from newsstance.commands.table import COMMANDS
+from newsstance.resources import configs_dir
+
+
+@pytest.fixture(autouse=True)
+def _in_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def one_line_error(capsys) -> str:
+    """What stands on stderr, which must be one line without a traceback."""
+    captured = capsys.readouterr().err
+    lines = [line for line in captured.splitlines() if line.startswith("newsstance")]
+    assert "Traceback" not in captured
+    assert len(lines) == 1, captured
+    return lines[0]
+
+
+def test_help_lists_every_command(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(command.name in shown for command in COMMANDS)
+
+
+def test_help_imports_no_heavy_library():
+    heavy = {"torch", "transformers", "datasets", "sklearn", "hydra", "spacy"}
+    code = f"import sys; from newsstance.commands.main import main; main(['--help']); print(sorted({heavy} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.config_name)
+def test_each_command_shows_its_keys_groups_and_examples(command, capsys):
+    assert main([*command.name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"usage: newsstance {command.name}" in shown
+    assert "trainer: " in shown
+    assert command.examples[0] in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tarin"], "did you mean 'train'"),
+        (["corpus", "validat"], "did you mean 'corpus validate'"),
+        (["train", "trainer.epoch=2"], "trainer.epoch"),
+        (["train", "trainer.epochs=many"], "trainer.epochs: Value 'many'"),
+        (["train", "trainer=nowhere"], "Could not find 'trainer/nowhere'"),
+        (["train", "trainer.epochs=[2"], "trainer.epochs=[2"),
+        (["predict"], "input must be given"),
+        (["predict", "input=nowhere.txt"], "nowhere.txt"),
+        (["train", "corpus=nowhere.jsonl"], "nowhere.jsonl"),
+        (["compare"], "runs must be given"),
+        (["evaluate", "model=latest"], "newsstance pipeline"),
+        (["evaluate", "model=./nowhere"], "no such folder"),
+        (["predict", "--experimental-rerun", "x.pickle"], "pickle"),
+        (["export", "format=tflite"], "the formats are onnx"),
+        (["train", "hydra.run.dir=/dev/null/x"], "/dev/null/x"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_and_exit_code_2(words, message, capsys):
+    assert main(words) == 2
+    assert message in one_line_error(capsys)
+
+
+def test_no_space_left_is_one_line_and_exit_code_2(capsys, monkeypatch):
+    import errno
+
+    from newsstance.commands import corpus_split
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "outputs/train.jsonl")
+
+    monkeypatch.setattr(corpus_split, "run", full)
+    assert main(["corpus", "split"]) == 2
+    assert "outputs/train.jsonl: no space left on the disk" in one_line_error(capsys)
+
+
+def test_an_error_of_our_own_keeps_its_traceback(monkeypatch):
+    from newsstance.commands import corpus_split
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(corpus_split, "run", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["corpus", "split"])
+
+
+def test_a_run_leaves_its_config_log_revision_and_versions(tmp_path):
+    assert main(["corpus", "split", "seed=5"]) == 0
+    (folder,) = tmp_path.glob("outputs/corpus_split/*/*")
+    assert yaml.safe_load((folder / "config.yaml").read_text())["seed"] == 5
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["command"] == "corpus split"
+    assert {"code_revision", "config_hash", "data_hash", "libraries"} <= facts.keys()
+    assert facts["libraries"]["torch"]
+    assert (folder / "corpus_split.log").exists()
+
+
+def test_multirun_runs_every_point_and_reports_the_one_that_fails(tmp_path, capsys):
+    assert main(["corpus", "split", "--multirun", "corpus.split.seed=1,wrong,2"]) == 2
+    assert "corpus.split.seed: Value 'wrong'" in one_line_error(capsys)
+    assert len(list(tmp_path.glob("outputs/corpus_split/*/*/*/run.json"))) == 2
+
+
+def test_a_config_dir_adds_configs_of_ones_own(tmp_path, capsys):
+    folder = tmp_path / "mine" / "trainer"
+    folder.mkdir(parents=True)
+    (folder / "short.yaml").write_text("defaults: [default, _self_]\nepochs: 0.5\n")
+    assert main(["train", "--config-dir", str(tmp_path / "mine"), "trainer=short", "--cfg", "job"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["trainer"]["epochs"] == 0.5
+
+
+def test_every_config_of_every_group_fits_the_schema(capsys):
+    """Each option of each group, composed into the first command that has the group, passes the typed check."""
+    from hydra import compose, initialize_config_dir
+
+    from newsstance.configuration import resolvers, schema
+    from newsstance.configuration.typed import to_typed
+
+    resolvers.register()
+    users = {"labeller": "label", "reader": "predict", "backend": "predict", "evaluation": "evaluate"}
+    with initialize_config_dir(str(configs_dir()), version_base="1.3"):
+        for path in sorted(configs_dir().glob("*/*.yaml")):
+            group = path.parent.name
+            if group in {"hydra"} or path.stem == "custom":
+                continue
+            command = users.get(group, "pipeline")
+            overrides = [f"{group}={path.stem}"]
+            overrides += ["input=x"] if command in {"predict", "label"} else []
+            config = compose(command, overrides)
+            name = next(c.schema for c in COMMANDS if c.config_name == command)
+            assert to_typed(config, getattr(schema, name))

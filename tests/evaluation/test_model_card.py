@@ -1,0 +1,63 @@
+"""The model card loads as a Hugging Face card and says what the evaluation found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+
+from newsstance.evaluation.model_card import write_model_card
+from newsstance.evaluation.result import Estimate, Evaluation
+from newsstance.stances import LABELS
+
+FACTS = {"encoder": "sentence-transformers/all-MiniLM-L6-v2", "corpus": "invented", "epochs": 3}
+
+
+@pytest.fixture
+def evaluation(evaluation_of: Callable[..., Evaluation]) -> Evaluation:
+    return evaluation_of()
+
+
+def test_model_index_holds_the_figures(evaluation: Evaluation, tmp_path: Path) -> None:
+    path = write_model_card(tmp_path, evaluation, FACTS)
+    assert path == tmp_path / "README.md"
+    data = ModelCard.load(path).data
+    assert data.base_model == FACTS["encoder"]
+    assert data.pipeline_tag == "text-classification"
+    assert data.model_name == evaluation.model_id
+    found = {result.metric_name: result.metric_value for result in data.eval_results}
+    assert found["macro F1"] == pytest.approx(evaluation.model.macro.f1.value, abs=5e-5)
+    for label in LABELS:
+        assert found[f"F1 {label}"] == pytest.approx(evaluation.model.labels[label].f1.value, abs=5e-5)
+    assert {(r.dataset_name, r.dataset_split, r.dataset_revision) for r in data.eval_results} == {
+        ("invented", "test", evaluation.data_hash)
+    }
+
+
+def test_card_says_who_wrote_the_corpus(evaluation: Evaluation, tmp_path: Path) -> None:
+    text = write_model_card(tmp_path, evaluation, FACTS).read_text(encoding="utf-8")
+    assert "written by language models" in text
+    assert "no sentence is from a real article" in text
+    assert "These sentences come from the same writers as the training data." in text
+    own = replace(evaluation, corpus="gold")
+    text = write_model_card(tmp_path, own, {"corpus": "gold"}).read_text(encoding="utf-8")
+    assert "language models" not in text
+    assert "same writers" not in text
+
+
+def test_undefined_figures_and_local_encoders_stay_out_of_the_head(evaluation: Evaluation, tmp_path: Path) -> None:
+    macro = replace(evaluation.model.macro, average_precision=Estimate(float("nan")))
+    changed = replace(evaluation, systems=[replace(evaluation.model, macro=macro)])
+    path = write_model_card(tmp_path, changed, {"encoder": str(tmp_path)})
+    data = ModelCard.load(path).data
+    assert "macro average precision" not in {result.metric_name for result in data.eval_results}
+    assert data.base_model is None
+
+
+def test_facts_are_listed_and_cannot_break_the_table(evaluation: Evaluation, tmp_path: Path) -> None:
+    text = write_model_card(tmp_path, evaluation, {"epochs": 3, "odd_fact": "a|b\nc"}).read_text(encoding="utf-8")
+    assert "| epochs | 3 |" in text
+    assert r"| odd fact | a\|b c |" in text
