@@ -60,10 +60,17 @@ def test_figures_of_a_small_corpus():
 @pytest.mark.parametrize(
     ("source", "kind"),
     [
-        ("narrator", "narrator"), ("", "unnamed"), ("She", "pronoun"), ("Ana Lund", "name"), ("the mayor, Ana Lund", "name"),
-        ("Lund", "name"), ("The mayor", "description"), ("Officials in the town", "description"), ("two former aides", "description"),
+        ("narrator", "narrator"),
+        ("", "unnamed"),
+        ("She", "pronoun"),
+        ("Ana Lund", "name"),
+        ("the mayor, Ana Lund", "name"),
+        ("Lund", "name"),
+        ("The mayor", "description"),
+        ("Officials in the town", "description"),
+        ("two former aides", "description"),
     ],
-)  # fmt: skip
+)
 def test_kinds_of_sources(source, kind):
     assert source_kind(source) == kind
 
@@ -79,19 +86,18 @@ def test_distance_of_like_and_of_unlike_corpora():
 
 
 def test_distance_holds_whole_articles_out():
-    """Articles with a word of their own could be told by it if they stood on both sides of a fold."""
+    """Each article has a word of its own, which would tell its side if the article stood on both sides of a fold."""
 
     def own_words(seed: int) -> list[LabelledSentence]:
         rng = random.Random(seed)
+        names = ["".join(rng.choices("abcdefghij", k=9)) for _ in range(40)]
         return [
-            LabelledSentence(f"d{n}", i, " ".join([*rng.choices(TOWN, k=6), *[f"word{seed}x{n}"] * 3]))
-            for n in range(40)
+            LabelledSentence(name, i, " ".join([*rng.choices(TOWN, k=6), name, name]))
+            for name in names
             for i in range(6)
         ]
 
-    # Letters of the made-up words are left out of the comparison: only what both sides share can carry over.
-    first, second = own_words(1), own_words(1)
-    assert measure_distance(first, second).ngram_auc < 0.6
+    assert measure_distance(own_words(1), own_words(2)).ngram_auc < 0.65
 
 
 def test_distance_needs_articles_to_hold_out():

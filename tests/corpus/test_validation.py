@@ -11,6 +11,7 @@ import pytest
 from newsstance.commands.main import main
 from newsstance.configuration.schema import CorpusConfig, SplitConfig
 from newsstance.corpus.duplicates import find_repeats, find_shared
+from newsstance.corpus.splitting import draw
 from newsstance.corpus.validation import validate_corpus
 from newsstance.errors import InputError
 
@@ -53,14 +54,15 @@ def test_all_faults_are_listed_not_only_the_first(tmp_path):
 
 
 def test_near_duplicates_across_splits(tmp_path):
-    path = write(tmp_path / "c.jsonl", *(row(f"d{n}", LONG if n % 2 else NEAR, "denial") for n in range(30)))
+    names = [f"d{n}" for n in range(60)]
+    test, train = (next(n for n in names if low <= draw(n, 0) < high) for low, high in ((0, 0.1), (0.2, 1)))
+    others = [row(f"e{n}", f"Sentence number {n} of the council.", "denial") for n in range(40)]
+    path = write(tmp_path / "c.jsonl", row(test, LONG, "denial"), row(train, NEAR, "denial"), *others)
     apart = CorpusConfig(paths=[str(path)], split=SplitConfig(near_duplicate=0))
-    found = [str(fault) for fault in validate_corpus(apart).faults]
-    assert any("the same words as" in fault for fault in found)
-    assert any("a near-duplicate (0.88) of" in fault for fault in found)
-    assert all("stands in split" in fault and "row" in fault for fault in found)
+    (fault,) = map(str, validate_corpus(apart).faults)
+    assert fault.startswith(f"{path}, row 2: stands in split train and is a near-duplicate (0.88) of {path}, row 1")
     kept = validate_corpus(CorpusConfig(paths=[str(path)]))
-    assert (kept.faults, kept.repeats) == ([], 29)
+    assert (kept.faults, kept.repeats) == ([], 1)
 
 
 def test_forbidden_sentences_word_for_word_and_nearly(tmp_path):
@@ -84,7 +86,7 @@ def test_near_duplicate_search_misses_none_that_a_full_comparison_finds():
     rng = random.Random(3)
     words = [f"w{n}" for n in range(60)]
     texts = []
-    for _ in range(150):
+    for _ in range(80):
         base = rng.choices(words, k=20)
         texts += [" ".join(base), " ".join([*base[:-1], "end"]), " ".join([*base[:12], "mid", *base[13:]])]
 
@@ -97,7 +99,7 @@ def test_near_duplicate_search_misses_none_that_a_full_comparison_finds():
 
     truth = {(i, j) for j in range(len(texts)) for i in range(j) if similarity(texts[i], texts[j]) >= 0.7}
     found = {(repeat.first, repeat.second): repeat.similarity for repeat in find_repeats(texts, 0.7)}
-    assert len(truth) > 200
+    assert len(truth) > 120
     assert len(truth - set(found)) <= 0.03 * len(truth)  # the search is approximate, what it finds is exact
     assert set(found) <= truth
     assert all(value == pytest.approx(similarity(texts[i], texts[j])) for (i, j), value in found.items())

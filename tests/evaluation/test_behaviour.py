@@ -12,7 +12,7 @@ import pytest
 from newsstance.errors import InputError
 from newsstance.evaluation.behaviour import MIN_CASES, check_invariance, check_minimal_pairs, run_behaviour_suite
 from newsstance.evaluation.behaviour_pairs import MinimalPair, load_minimal_pairs
-from newsstance.stances import LABELS, Label, LabelledSentence, Stance, from_scores
+from newsstance.stances import LABELS, Label, LabelledSentence, Stance
 
 
 class Words:
@@ -24,9 +24,6 @@ class Words:
     def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         rows = [[0.9 if self.words.get(label, "\0") in text else 0.1 for label in LABELS] for text in texts]
         return np.array(rows, dtype=np.float32).reshape(-1, 3)
-
-    def predict(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[tuple[Label, ...]]:
-        return [from_scores(row) for row in self.predict_proba(texts, contexts)]
 
 
 class Gold(Words):
@@ -131,3 +128,9 @@ def test_a_faulty_pair_names_file_and_row(tmp_path: Path, row: str) -> None:
     path.write_text(f"{good}\n{row}\n")
     with pytest.raises(InputError, match=r"pairs\.jsonl, row 2: not a minimal pair"):
         load_minimal_pairs(path)
+
+
+def test_threshold_decides_what_counts_as_predicted() -> None:
+    pairs = [pair("It admitted the leak.", "It never owned up.", "acknowledgement", None)]
+    assert check_minimal_pairs(Words(acknowledgement="admitted"), pairs, threshold=0.95)[0].passed == 0
+    assert check_minimal_pairs(Words(acknowledgement="admitted"), pairs, threshold=0.85)[0].passed == 1

@@ -65,7 +65,7 @@ def test_neighbours_are_alike_and_carry_their_labels() -> None:
     ]
     rows = analyse_errors(ALL, training, neighbours=2)["confident_errors"]
     missed = next(row for row in rows if row["text"] == MISSED.text)
-    assert [near["i"] for near in missed["neighbours"]] == [0, 1]
+    assert missed["neighbours"][0]["i"] == 0
     assert missed["neighbours"][0]["labels"] == ["acknowledgement"]
     assert missed["neighbours"][0]["similarity"] > missed["neighbours"][1]["similarity"]
 

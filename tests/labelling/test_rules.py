@@ -172,3 +172,12 @@ def test_odd_sentences_do_no_harm(labeller: RuleLabeller, sentence: str) -> None
 def test_name_changes_with_the_rules(labeller: RuleLabeller) -> None:
     assert labeller.name == f"rules-{labeller.rule_file.version}"
     assert len(labeller.rule_file.version.partition("+")[2]) == 8
+
+
+def test_the_quick_test_of_a_sentence_loses_no_match(labeller: RuleLabeller, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(data_dir() / "corpus" / "diplomacy.jsonl")
+    texts = [json.loads(line)["text"] for line in path.open(encoding="utf-8")][:300]
+    texts += ["“We didn’t sell it,” he said.", "It can't be, and we hadn't met.", "He cannot deny it."]
+    quick = [labeller.explain(text) for text in texts]
+    monkeypatch.setattr(labeller, "_candidates", lambda _: list(range(len(labeller.rule_file.rules))))
+    assert [labeller.explain(text) for text in texts] == quick

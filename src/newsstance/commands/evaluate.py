@@ -24,12 +24,13 @@ def run(config: EvaluateConfig, run: Run) -> None:
         GateError: Where the model does not reach the bounds of ``config.gate``.
         InputError: On a corpus, model or baseline that cannot be used.
     """
-    from newsstance.evaluation.gate import check_gate
+    from newsstance.evaluation.gate import check_bounds, check_gate
     from newsstance.evaluation.report import write_report
     from newsstance.evaluation.result import Evaluation
     from newsstance.evaluation.tables import print_systems
 
     earlier = Evaluation.load(evaluation_folder(config.baseline)) if config.baseline is not None else None
+    check_bounds(config.gate, earlier)
     evaluation = evaluate(config)
     folder = Path(config.output) if config.output is not None else run.folder
     paths = write_report(evaluation, folder)

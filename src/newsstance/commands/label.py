@@ -34,9 +34,8 @@ def print_summary(summary: LabellingSummary) -> None:
 
     from newsstance.stances import LABELS
 
-    table = Table("labeller", "articles", "sentences", *LABELS, "rejects")
-    counts = (str(summary.labels[label]) for label in LABELS)
-    table.add_row(summary.labeller, str(summary.articles), str(summary.sentences), *counts, str(summary.rejects))
+    table = Table("sentences with", *LABELS, title=f"{summary.labeller}: {summary.articles} articles", min_width=72)
+    table.add_row(f"of {summary.sentences}", *(str(summary.labels[label]) for label in LABELS))
     Console().print(table)
     print(f"labels: {summary.output}")
     if summary.rejects_file:

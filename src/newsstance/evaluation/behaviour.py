@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from newsstance.evaluation.behaviour_pairs import MinimalPair, load_minimal_pairs
 from newsstance.evaluation.perturbations import PERTURBATIONS, Passage, Perturbation
-from newsstance.stances import LABELS, Label, LabelledSentence
+from newsstance.stances import LABELS, Label, LabelledSentence, from_scores
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
 TestType = Literal["minimum_functionality", "invariance", "directional"]
 
-MAX_CASES = 200
+MAX_CASES = 100
 """Cases of one invariance test; half of them sentences with a stance, as far as there are."""
 
 MIN_CASES = 20
@@ -32,11 +31,7 @@ MIN_CASES = 20
 class Classifier(Protocol):
     """What the suite needs of a model."""
 
-    def predict(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[tuple[Label, ...]]:
-        """The labels of each text."""
-        ...
-
-    def predict_proba(self, texts: Sequence[str], contexts: Sequence[str] | None = None) -> NDArray[np.float32]:
+    def predict_proba(self, sentences: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
         """Scores in [0, 1]. *Shape:* ``(n, 3)``, in the order of `LABELS`."""
         ...
 
@@ -103,6 +98,7 @@ def run_behaviour_suite(
     sentences: Sequence[LabelledSentence],
     seed: int = 0,
     *,
+    threshold: float = 0.5,
     pairs_path: Path | None = None,
     max_cases: int = MAX_CASES,
     max_examples: int = 20,
@@ -113,6 +109,7 @@ def run_behaviour_suite(
         classifier: The model.
         sentences: Labelled sentences that the invariance tests perturb; none of the training split.
         seed: Seed of the choice of sentences and of every perturbation.
+        threshold: Score from which a label counts as predicted.
         pairs_path: Minimal pairs; by default those that ship.
         max_cases: Cases of one invariance test.
         max_examples: Failing examples kept of each capability.
@@ -124,12 +121,15 @@ def run_behaviour_suite(
         InputError: Where the file of minimal pairs has a faulty row.
     """
     pairs = load_minimal_pairs(pairs_path)
-    results = [*check_minimal_pairs(classifier, pairs), *check_invariance(classifier, sentences, seed, max_cases)]
+    results = check_minimal_pairs(classifier, pairs, threshold)
+    results += check_invariance(classifier, sentences, seed, max_cases, threshold)
     records = [result.record(max_examples) for result in results]
     return {"seed": seed, "pass_rates": _pass_rates(records), "capabilities": records}
 
 
-def check_minimal_pairs(classifier: Classifier, pairs: Sequence[MinimalPair]) -> list[CapabilityResult]:
+def check_minimal_pairs(
+    classifier: Classifier, pairs: Sequence[MinimalPair], threshold: float = 0.5
+) -> list[CapabilityResult]:
     """Minimum functionality and direction of each capability of ``pairs``.
 
     A pair passes the first when both sentences get exactly their labels; the second when each label that only one of
@@ -139,8 +139,8 @@ def check_minimal_pairs(classifier: Classifier, pairs: Sequence[MinimalPair]) ->
         return []
     texts = [pair.a.text for pair in pairs] + [pair.b.text for pair in pairs]
     contexts = [pair.context for pair in pairs] * 2
-    predicted = classifier.predict(texts, contexts)
     scores = classifier.predict_proba(texts, contexts)
+    predicted = [from_scores(row, threshold) for row in scores]
     functionality: dict[str, CapabilityResult] = {}
     direction: dict[str, CapabilityResult] = {}
     right_sentences: dict[str, int] = {}
@@ -160,25 +160,32 @@ def check_minimal_pairs(classifier: Classifier, pairs: Sequence[MinimalPair]) ->
     return [*functionality.values(), *direction.values()]
 
 
-def _moves_right(pair: MinimalPair, a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+def _moves_right(pair: MinimalPair, a: np.ndarray, b: np.ndarray) -> bool:
     only_a, only_b = set(pair.a.labels) - set(pair.b.labels), set(pair.b.labels) - set(pair.a.labels)
     rises = {label: float(score_a) - float(score_b) for label, score_a, score_b in zip(LABELS, a, b, strict=True)}
     return all(rises[label] > 0 for label in only_a) and all(rises[label] < 0 for label in only_b)
 
 
 def check_invariance(
-    classifier: Classifier, sentences: Sequence[LabelledSentence], seed: int = 0, max_cases: int = MAX_CASES
+    classifier: Classifier,
+    sentences: Sequence[LabelledSentence],
+    seed: int = 0,
+    max_cases: int = MAX_CASES,
+    threshold: float = 0.5,
 ) -> list[CapabilityResult]:
     """Whether the predicted labels stay the same under each perturbation, over sentences that it applies to."""
+    cases = {perturbation: perturbed_cases(perturbation, sentences, seed, max_cases) for perturbation in PERTURBATIONS}
+    # Many tests perturb the same sentence: score each passage once.
+    passages = list({passage: None for pairs in cases.values() for pair in pairs for passage in pair})
+    scores = classifier.predict_proba([p.text for p in passages], [p.context for p in passages])
+    predicted = {passage: from_scores(row, threshold) for passage, row in zip(passages, scores, strict=True)}
     results = []
-    for perturbation in PERTURBATIONS:
-        cases = perturbed_cases(perturbation, sentences, seed, max_cases)
+    for perturbation, pairs in cases.items():
         about = f"the predicted labels stay the same with {perturbation.description}"
         result = CapabilityResult(perturbation.name, "invariance", about)
-        passages = [passage for case in cases for passage in case]
-        predicted = classifier.predict([p.text for p in passages], [p.context for p in passages]) if passages else []
-        for (before, after), said, says in zip(cases, predicted[::2], predicted[1::2], strict=True):
-            _count(result, set(said) == set(says), Failure(before.text, after.text, (said, said), (said, says)))
+        for before, after in pairs:
+            said, says = predicted[before], predicted[after]
+            _count(result, said == says, Failure(before.text, after.text, (said, said), (said, says)))
         results.append(result)
     return results
 

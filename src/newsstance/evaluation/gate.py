@@ -25,10 +25,9 @@ def check_gate(evaluation: Evaluation, config: GateConfig, baseline: Evaluation 
         GateError: Names every bound that does not hold.
         InputError: On a bound for an unknown label, or a regression bound without an evaluation of the same sentences.
     """
+    check_bounds(config, baseline)
     checks = [*_quality(evaluation, config), *_calibration(evaluation, config)]
-    if config.regression is not None:
-        if baseline is None:
-            raise InputError(f"gate.regression={config.regression}: say against what: baseline=FOLDER of an evaluation")
+    if config.regression is not None and baseline is not None:
         checks.append(_regression(evaluation, baseline, config.regression, config.intervals, seed))
     failed = [text for holds, text in checks if not holds]
     if failed:
@@ -36,10 +35,20 @@ def check_gate(evaluation: Evaluation, config: GateConfig, baseline: Evaluation 
     return [text for _, text in checks]
 
 
-def _quality(evaluation: Evaluation, config: GateConfig) -> list[tuple[bool, str]]:
+def check_bounds(config: GateConfig, baseline: Evaluation | None) -> None:
+    """Refuse bounds that cannot be checked; to be called before the work as well.
+
+    Raises:
+        InputError: On a bound for an unknown label, or a regression bound without an earlier evaluation.
+    """
     unknown = [label for label in config.f1 if label not in LABELS]
     if unknown:
         raise InputError(f"gate.f1.{unknown[0]}: unknown label; the labels are {', '.join(LABELS)}")
+    if config.regression is not None and baseline is None:
+        raise InputError(f"gate.regression={config.regression}: say against what: baseline=FOLDER of an evaluation")
+
+
+def _quality(evaluation: Evaluation, config: GateConfig) -> list[tuple[bool, str]]:
     model = evaluation.model
     asked: list[tuple[str, Estimate, float | None]] = [
         ("macro-F1", model.macro.f1, config.macro_f1),

@@ -55,7 +55,7 @@ def render_html(evaluation: Evaluation) -> str:
     """The web page: no outside resource, no script but its own (a content security policy says so)."""
     from markupsafe import Markup
 
-    environment = template_environment(autoescape=False)
+    environment = template_environment(autoescape=True)
     analysis = analysis_of(evaluation)
     script = _read_template("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,198 @@
+"""The prediction job: rows, formats, pages, rejects."""
+
+import gzip
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from newsstance.configuration.schema import InputFormat, OutputConfig, ReaderConfig
+from newsstance.errors import InputError
+from newsstance.inference.job import run_prediction
+from newsstance.stances import LABELS
+
+ARTICLE = """Ferry firm admits fault in pier collision
+
+The Brisk Line ferry company admitted on Monday that its pilot had misread the tide table.
+
+“We never told him to hurry,” said chief executive Ana Molk. Engineers doubt her account.
+"""
+
+
+class WordScorer:
+    """A stand-in model: a label is certain where its word stands in the sentence."""
+
+    model_id = "words"
+
+    def predict_proba(self, sentences, contexts=None):
+        words = ("admit", "never", "doubt")
+        return np.array(
+            [[0.9 if word in sentence else 0.1 for word in words] for sentence in sentences], dtype=np.float32
+        )
+
+
+def run(input, tmp_path, output=None, reader=None, **options):
+    return run_prediction(
+        str(input),
+        OutputConfig(path=output and str(output), **options),
+        reader or ReaderConfig(),
+        tmp_path / "run",
+        WordScorer,
+    )
+
+
+def rows_of(path):
+    opener = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+@pytest.fixture
+def article(tmp_path):
+    path = tmp_path / "ferry.txt"
+    path.write_text(ARTICLE)
+    return path
+
+
+def test_each_row_points_at_its_sentence_and_names_the_model(article, tmp_path):
+    summary = run(article, tmp_path)
+    rows = rows_of(summary.predictions)
+    assert [ARTICLE[row["start"] : row["end"]] for row in rows] == [row["text"] for row in rows]
+    assert [row["labels"] for row in rows] == [
+        ["acknowledgement"],
+        ["acknowledgement"],
+        ["denial"],
+        ["third_party_skepticism"],
+    ]
+    assert [row["i"] for row in rows] == [0, 1, 2, 3]
+    assert rows[0]["kind"] == "headline"
+    assert rows[1].keys() == {"doc", "i", "start", "end", "kind", "text", "labels", "scores", "model"}
+    assert rows[1]["scores"] == {"acknowledgement": 0.9, "denial": 0.1, "third_party_skepticism": 0.1}
+    assert {row["model"] for row in rows} == {"words"}
+    assert (summary.articles, summary.sentences, summary.labels["acknowledgement"]) == (1, 4, 2)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "out.parquet"])
+def test_the_name_of_the_output_decides_its_format(article, tmp_path, name):
+    summary = run(article, tmp_path, tmp_path / name)
+    assert summary.predictions == str(tmp_path / name)
+    if name.endswith(".parquet"):
+        rows = pyarrow.parquet.read_table(tmp_path / name).to_pylist()
+    else:
+        rows = rows_of(tmp_path / name)
+    assert [row["labels"] for row in rows][2] == ["denial"]
+    assert set(rows[0]["scores"]) == set(LABELS)
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_stdout_gets_rows_only(article, tmp_path, capsys):
+    run(article, tmp_path, "-")
+    assert len([json.loads(line) for line in capsys.readouterr().out.splitlines()]) == 4
+
+
+def test_sentences_are_scored_as_given_and_keep_their_id(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": "q-7", "sentence": "Dr. Ott admits it. He left.", "topic": "tides"}\n')
+    (row,) = rows_of(run(path, tmp_path).predictions)
+    assert (row["doc"], row["id"], row["topic"]) == ("q-7", "q-7", "tides")
+    assert row["text"] == "Dr. Ott admits it. He left."
+    assert row["labels"] == ["acknowledgement"]
+
+
+def test_broken_rows_are_listed_and_the_rest_goes_on(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "The mayor admits it."}\n{broken\n{"text": ""}\n{"text": "Experts doubt it."}\n')
+    summary = run(path, tmp_path)
+    assert summary.articles == 2
+    assert summary.rejects == 2
+    assert [reject["row"] for reject in rows_of(summary.rejects_file)] == [2, 3]
+
+
+def test_one_unreadable_file_among_others_is_listed(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text(ARTICLE)
+    (folder / "b.txt").write_bytes(b"\x00\x01\x02\xff" * 100)
+    (folder / "c.txt").write_text("")
+    summary = run(folder, tmp_path)
+    assert summary.articles == 1
+    assert sorted(str(r["file"]).rsplit("/", 1)[-1] for r in rows_of(summary.rejects_file)) == ["b.txt", "c.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.txt", b""),
+        ("binary.txt", bytes(range(256)) * 20),
+        ("cut.txt.gz", gzip.compress(ARTICLE.encode() * 50)[:-30]),
+        ("empty.html", b"<html><body><script>1</script></body></html>"),
+        ("broken.jsonl", b"{\n{\n"),
+    ],
+)
+def test_a_single_input_that_cannot_be_read_is_an_error_that_names_it(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=name):
+        run(tmp_path / name, tmp_path)
+
+
+def test_a_wrong_encoding_is_an_error_that_names_the_file(tmp_path):
+    (tmp_path / "latin.txt").write_bytes("Die Fähre räumte den Fehler ein.".encode("utf-16"))
+    with pytest.raises(InputError, match=r"latin\.txt"):
+        run(tmp_path / "latin.txt", tmp_path, reader=ReaderConfig(encoding="utf-8"))
+
+
+def test_a_line_beyond_the_limit_is_refused(tmp_path):
+    path = tmp_path / "long.jsonl"
+    path.write_text(json.dumps({"text": "word " * 400_000}) + "\n")
+    with pytest.raises(InputError, match=r"long\.jsonl"):
+        run(path, tmp_path, reader=ReaderConfig(max_record_mb=1))
+
+
+def test_a_missing_input_is_an_error_before_the_model_is_loaded(tmp_path):
+    def must_not_load():
+        raise AssertionError("the model was loaded")
+
+    with pytest.raises(InputError, match="nowhere"):
+        run_prediction(str(tmp_path / "nowhere.txt"), OutputConfig(), ReaderConfig(), tmp_path, must_not_load)
+
+
+def test_a_failed_run_leaves_no_half_written_output(article, tmp_path):
+    class Failing(WordScorer):
+        def predict_proba(self, sentences, contexts=None):
+            raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError):
+        run_prediction(
+            str(article), OutputConfig(str(tmp_path / "out.jsonl")), ReaderConfig(), tmp_path / "run", Failing
+        )
+    assert not list(tmp_path.glob("*out.jsonl*"))
+
+
+def test_the_order_of_the_input_is_kept_over_portions(tmp_path, monkeypatch):
+    monkeypatch.setattr("newsstance.inference.prediction.PORTION_SENTENCES", 3)
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"id": f"d{n}", "sentence": f"Sentence {n}."}) + "\n" for n in range(20)))
+    rows = rows_of(run(path, tmp_path, reader=ReaderConfig(format=InputFormat.jsonl)).predictions)
+    assert [row["doc"] for row in rows] == [f"d{n}" for n in range(20)]
+
+
+def test_pages_have_names_of_their_own_and_escape_the_text(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        json.dumps({"id": "../../etc/x", "text": "<script>alert(1)</script> The firm admits it."})
+        + "\n"
+        + json.dumps({"id": ".. .. etc x", "text": "Experts doubt it."})
+        + "\n"
+    )
+    summary = run(path, tmp_path)
+    assert len(summary.pages) == len(set(summary.pages)) == 2
+    assert all(page.resolve().is_relative_to(tmp_path) for page in summary.pages)
+    assert "<script>alert(1)" not in summary.pages[0].read_text()
+
+
+def test_pages_stop_at_their_limit(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"id": f"d{n}", "text": "The firm admits it."}) + "\n" for n in range(5)))
+    assert len(run(path, tmp_path, max_pages=2).pages) == 2
+    assert run(path, tmp_path / "second", html=False).pages == []
