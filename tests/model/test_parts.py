@@ -26,6 +26,17 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert sorted(sampler) == list(range(100))
 
 
+def test_an_epoch_holds_every_labelled_sentence_and_another_share_of_the_rest_each_time():
+    labelled = [n % 5 == 0 for n in range(100)]
+    sampler = LengthGroupedSampler([10] * 100, batch_size=8, seed=3, labelled=labelled, unlabelled_share=0.25)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    assert len(sampler) == len(first) == len(set(first)) == 20 + 20
+    assert {n for n in range(100) if labelled[n]} <= set(first) & set(second)
+    assert set(first) != set(second)
+
+
 def test_a_batch_holds_sentences_of_like_length():
     lengths = np.random.default_rng(0).integers(1, 100, 800)
     order = list(LengthGroupedSampler(lengths.tolist(), batch_size=8, seed=0))

@@ -113,6 +113,7 @@ class TrainerConfig:
         weight_decay: AdamW's weight decay.
         warmup_share: Share of the steps in which the learning rate rises.
         batch_size: Sentences a step.
+        unlabelled_share: Share of the sentences without a label that an epoch sees, others each epoch.
         positive_weight: Weight of a present label against an absent one in the loss.
         freeze_embeddings: Leave the embeddings as they are.
         freeze_layers: Leave this many of the lowest encoder layers as they are.
@@ -128,6 +129,7 @@ class TrainerConfig:
     weight_decay: float = 0.01
     warmup_share: float = 0.1
     batch_size: int = 32
+    unlabelled_share: float = 1.0
     positive_weight: float = 1.0
     freeze_embeddings: bool = True
     freeze_layers: int = 0

@@ -16,13 +16,27 @@ class LengthGroupedSampler(Sampler[int]):
 
     Attributes:
         lengths: Tokens of each sentence.
+        labelled: Whether each sentence carries a label.
+        unlabelled_share: Share of the sentences without a label that an epoch draws, others each epoch. Four in five
+            sentences of news carry none, and most of those teach nothing new a second time.
         batch_size: Sentences a batch.
         seed: Seed of the order.
         pool_batches: Batches that are drawn and sorted together; more sort better, fewer mix better.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, pool_batches: int = 50) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        seed: int,
+        *,
+        labelled: Sequence[bool] | None = None,
+        unlabelled_share: float = 1.0,
+        pool_batches: int = 50,
+    ) -> None:
         self.lengths = np.asarray(lengths)
+        self.labelled = np.ones(len(lengths), dtype=bool) if labelled is None else np.asarray(labelled, dtype=bool)
+        self.unlabelled_drawn = round(unlabelled_share * int((~self.labelled).sum()))
         self.batch_size = batch_size
         self.seed = seed
         self.pool_batches = pool_batches
@@ -33,11 +47,12 @@ class LengthGroupedSampler(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return int(self.labelled.sum()) + self.unlabelled_drawn
 
     def __iter__(self) -> Iterator[int]:
         generator = np.random.default_rng([self.seed, self.epoch])
-        shuffled = generator.permutation(len(self.lengths))
+        unlabelled = generator.permutation(np.flatnonzero(~self.labelled))[: self.unlabelled_drawn]
+        shuffled = generator.permutation(np.concatenate([np.flatnonzero(self.labelled), unlabelled]))
         pool_size = self.batch_size * self.pool_batches
         batches: list[np.ndarray] = []
         for start in range(0, len(shuffled), pool_size):

@@ -54,8 +54,13 @@ class StanceTrainer(Trainer):
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int]:
-        lengths = [len(ids) for ids in self.train_dataset["input_ids"]]
-        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed)
+        return LengthGroupedSampler(
+            [len(ids) for ids in self.train_dataset["input_ids"]],
+            self.args.train_batch_size,
+            self.args.seed,
+            labelled=[any(labels) for labels in self.train_dataset["labels"]],
+            unlabelled_share=self.recipe.unlabelled_share,
+        )
 
 
 def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:

@@ -132,7 +132,7 @@ def _run_trainer(
     datasets = tokenize_splits(job.splits, tokenizer)
     trainer = StanceTrainer(
         model=model,
-        args=_training_arguments(job, checkpoints, len(datasets["train"])),
+        args=_training_arguments(job, checkpoints, sentences_an_epoch(job)),
         train_dataset=datasets["train"],
         eval_dataset=datasets["validation"],
         processing_class=tokenizer,
@@ -142,6 +142,12 @@ def _run_trainer(
     if last:
         LOG.info("going on from %s", last)
     trainer.train(resume_from_checkpoint=last)
+
+
+def sentences_an_epoch(job: TrainingJob) -> int:
+    """Sentences that one epoch sees."""
+    labelled = sum(bool(sentence.stances) for sentence in job.splits["train"])
+    return labelled + round(job.trainer.unlabelled_share * (len(job.splits["train"]) - labelled))
 
 
 def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase) -> DatasetDict:
