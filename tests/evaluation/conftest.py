@@ -17,7 +17,8 @@ from newsstance.evaluation.metrics import (
     sample_metrics,
     to_estimate,
 )
-from newsstance.evaluation.result import Estimate, Evaluation, Prediction, Slice, SystemResult, Timing
+from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.result import Evaluation, Prediction, Slice, SystemResult, Timing
 from newsstance.stances import LABELS, from_scores, in_label_order
 
 TEXTS = {

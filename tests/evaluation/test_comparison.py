@@ -14,6 +14,7 @@ from newsstance.errors import InputError
 from newsstance.evaluation.comparison import compare_evaluations, compare_outputs, mcnemar
 from newsstance.evaluation.intervals import ArticleBootstrap
 from newsstance.evaluation.metrics import Output
+from newsstance.evaluation.storage import save_evaluation
 
 
 def case(seed=0, sentences=400):
@@ -97,8 +98,8 @@ def test_command_compares_the_folders_named_on_the_command_line(evaluation_of, t
     monkeypatch.chdir(tmp_path)
     good = evaluation_of()
     rows = [dataclasses.replace(row, predicted=[]) for row in good.predictions]
-    good.save(tmp_path / "good")
-    dataclasses.replace(good, predictions=rows, model_id="blind").save(tmp_path / "blind")
+    save_evaluation(good, tmp_path / "good")
+    save_evaluation(dataclasses.replace(good, predictions=rows, model_id="blind"), tmp_path / "blind")
     assert main(["compare", "good", "blind", "resamples=100"]) == 0
     out = capsys.readouterr().out
     assert "macro_f1 worse" in out
@@ -113,6 +114,6 @@ def test_command_compares_the_folders_named_on_the_command_line(evaluation_of, t
 @pytest.mark.parametrize("words", [["compare", "good", "missing"], ["compare", "good"], ["compare"]])
 def test_command_says_what_is_missing(words, evaluation_of, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    evaluation_of(sentences=80).save(tmp_path / "good")
+    save_evaluation(evaluation_of(sentences=80), tmp_path / "good")
     assert main(words) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

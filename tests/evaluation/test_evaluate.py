@@ -23,7 +23,7 @@ from newsstance.commands.main import main
 from newsstance.configuration.schema import CorpusConfig, EvaluationConfig
 from newsstance.errors import InputError
 from newsstance.evaluation.evaluate import Subject, evaluate_model
-from newsstance.evaluation.result import Evaluation
+from newsstance.evaluation.storage import load_evaluation, save_evaluation, to_json
 from newsstance.stances import LABELS, LabelledSentence, Stance, from_scores
 
 PATTERNS = {
@@ -72,7 +72,7 @@ def evaluation():
 
 @pytest.fixture(scope="module")
 def rows(evaluation, tmp_path_factory):
-    path = evaluation.save(tmp_path_factory.mktemp("evaluation"))["predictions"]
+    path = save_evaluation(evaluation, tmp_path_factory.mktemp("evaluation"))["predictions"]
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -182,27 +182,27 @@ def test_time_and_memory_stand_beside_quality(evaluation):
 
 
 def test_saved_evaluation_comes_back_whole(evaluation, tmp_path):
-    evaluation.save(tmp_path)
-    again = Evaluation.load(tmp_path)
-    assert again.to_json() == evaluation.to_json()
+    save_evaluation(evaluation, tmp_path)
+    again = load_evaluation(tmp_path)
+    assert to_json(again) == to_json(evaluation)
     assert again.predictions == evaluation.predictions
     assert "NaN" not in (tmp_path / "evaluation.json").read_text()
 
 
 def test_damaged_evaluations_are_said(evaluation, tmp_path):
     with pytest.raises(InputError, match=r"no evaluation\.json"):
-        Evaluation.load(tmp_path)
-    paths = evaluation.save(tmp_path)
+        load_evaluation(tmp_path)
+    paths = save_evaluation(evaluation, tmp_path)
     lines = paths["predictions"].read_text().splitlines(keepends=True)
     paths["predictions"].write_text("".join(lines[:-1]))
     with pytest.raises(InputError, match="299 rows for 300 sentences"):
-        Evaluation.load(tmp_path)
+        load_evaluation(tmp_path)
     paths["predictions"].write_text("".join([*lines[:4], "{}\n", *lines[5:]]))
     with pytest.raises(InputError, match="row 5"):
-        Evaluation.load(tmp_path)
+        load_evaluation(tmp_path)
     paths["evaluation"].write_text("{}")
     with pytest.raises(InputError, match="not an evaluation"):
-        Evaluation.load(tmp_path)
+        load_evaluation(tmp_path)
 
 
 def test_same_seed_same_figures():
@@ -253,7 +253,7 @@ def test_foreign_label_scheme_maps_through_the_shipped_example(tmp_path, tiny_mo
     (tmp_path / "posts.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts))
     words = ["corpus=rumoureval", "corpus.paths=[posts.jsonl]", "split=all", "evaluation=quick", f"model={tiny_model}"]
     assert main(["evaluate", *words, "output=report"]) == 0
-    evaluation = Evaluation.load(tmp_path / "report")
+    evaluation = load_evaluation(tmp_path / "report")
     supports = {label: evaluation.model.labels[label].support for label in LABELS}
     assert supports == {"acknowledgement": 0, "denial": 0, "third_party_skepticism": 20}
     assert evaluation.predictions[0].context == "It sank."
@@ -273,7 +273,7 @@ def test_command_writes_the_report_and_says_where(evaluated, tmp_path, tiny_mode
     out = capsys.readouterr().out
     assert "majority" in out
     assert "report/report.html" in out
-    evaluation = Evaluation.load(tmp_path / "report")
+    evaluation = load_evaluation(tmp_path / "report")
     from newsstance.model.classifier import StanceClassifier
 
     classifier = StanceClassifier.from_pretrained(tiny_model)

@@ -23,7 +23,7 @@ from newsstance.evaluation.metrics import (
     precision_recall_curves,
     sample_metrics,
 )
-from newsstance.evaluation.result import Estimate
+from newsstance.evaluation.figures import Estimate
 from newsstance.stances import LABELS
 
 A, D, S = LABELS

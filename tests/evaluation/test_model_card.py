@@ -10,7 +10,8 @@ import pytest
 from huggingface_hub import ModelCard
 
 from newsstance.evaluation.model_card import write_model_card
-from newsstance.evaluation.result import Estimate, Evaluation
+from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.result import Evaluation
 from newsstance.stances import LABELS
 
 FACTS = {"encoder": "sentence-transformers/all-MiniLM-L6-v2", "corpus": "invented", "epochs": 3}

@@ -18,7 +18,9 @@ from sklearn.metrics import average_precision_score, f1_score
 from newsstance.display import LABEL_STYLES
 from newsstance.evaluation.error_analysis import analyse_errors
 from newsstance.evaluation.report import format_figure, render_html, render_markdown, verdict, write_report
-from newsstance.evaluation.result import Estimate, Evaluation
+from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.result import Evaluation
+from newsstance.evaluation.storage import load_evaluation
 from newsstance.stances import LABELS, to_indicators
 
 HOSTILE = "<script>document.title='owned'</script> \"quoted\" & <img src=x onerror=alert(1)> {{ 7 * 7 }}"
@@ -68,7 +70,7 @@ def test_json_and_predictions_load_again(evaluation_of: EvaluationOf, tmp_path: 
     evaluation = evaluation_of()
     paths = write_report(evaluation, tmp_path)
     assert set(paths) == {"html", "markdown", "json", "predictions"}
-    loaded = Evaluation.load(tmp_path)
+    loaded = load_evaluation(tmp_path)
     assert loaded.model.macro.f1 == evaluation.model.macro.f1
     assert loaded.predictions == evaluation.predictions
 

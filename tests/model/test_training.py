@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,16 @@ def test_very_short_and_very_long_sentences_can_be_trained_on(tiny_encoder, tmp_
     odd = job(tiny_encoder, epochs=1)
     odd.splits["train"] += [LabelledSentence("odd", 0, "No."), LabelledSentence("odd", 1, "word " * 5000)]
     train(odd, tmp_path / "model")
+
+
+def test_tensorboard_keeps_the_curve_beside_the_model(tiny_encoder, tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+    tracked = replace(job(tiny_encoder, epochs=1), tracker=TrackerConfig("tensorboard"))
+    train(tracked, tmp_path / "model")
+    assert list((tmp_path / "model" / "tensorboard").glob("events.out.tfevents*"))
+
+
+def test_a_tracker_that_is_unknown_is_named(tiny_encoder, tmp_path):
+    with pytest.raises(InputError, match="the trackers are none, tensorboard, mlflow, wandb"):
+        train(replace(job(tiny_encoder), tracker=TrackerConfig("excel")), tmp_path / "model")

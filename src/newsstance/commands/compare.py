@@ -18,13 +18,13 @@ def run(config: CompareConfig, run: Run) -> None:
         InputError: On a folder without an evaluation, or evaluations on other sentences.
     """
     from newsstance.evaluation.comparison import compare_evaluations
-    from newsstance.evaluation.result import Evaluation
+    from newsstance.evaluation.storage import load_evaluation
     from newsstance.evaluation.tables import print_comparison
 
     if len(config.runs) < 2:
         raise InputError("compare needs two evaluations or more: newsstance compare RUN RUN")
     names = shortest_names(config.runs)
-    evaluations = [(n, Evaluation.load(evaluation_folder(f))) for n, f in zip(names, config.runs, strict=True)]
+    evaluations = [(n, load_evaluation(evaluation_folder(f))) for n, f in zip(names, config.runs, strict=True)]
     comparisons = compare_evaluations(evaluations, config.resamples, config.seed)
     record = {"first": config.runs[0], "comparisons": [comparison.to_record() for comparison in comparisons]}
     path = run.folder / "comparison.json"

@@ -29,7 +29,7 @@ def run(config: EvaluateConfig, run: Run) -> None:
     from newsstance.evaluation.result import Evaluation
     from newsstance.evaluation.tables import print_systems
 
-    earlier = Evaluation.load(evaluation_folder(config.baseline)) if config.baseline is not None else None
+    earlier = load_evaluation(evaluation_folder(config.baseline)) if config.baseline is not None else None
     check_bounds(config.gate, earlier)
     evaluation = evaluate(config)
     folder = Path(config.output) if config.output is not None else run.folder
@@ -123,7 +123,7 @@ def corpus_name(corpus: CorpusConfig) -> str:
 
 def evaluation_folder(name: str) -> Path:
     """The folder that ``RUN`` names: a folder with an evaluation, or the file in it."""
-    from newsstance.evaluation.result import EVALUATION_FILE
+    from newsstance.evaluation.storage import EVALUATION_FILE
 
     path = Path(name)
     return path.parent if path.name == EVALUATION_FILE else path

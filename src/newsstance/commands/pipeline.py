@@ -62,11 +62,24 @@ def evaluate_on_test_split(
     """
     from newsstance.configuration.typed import to_plain
     from newsstance.evaluation.evaluate import Subject, evaluate_model
+    from newsstance.evaluation.model_card import write_model_card
     from newsstance.evaluation.report import write_report
 
     subject = Subject(config.corpus.name, "test", config=to_plain(config), seed=config.seed)
     evaluation = evaluate_model(classifier, job.splits["test"], job.splits["train"], config.evaluation, subject)
+    write_model_card((folder / "model").resolve(), evaluation, training_facts(config, job))
     return evaluation, write_report(evaluation, folder)
+
+
+def training_facts(config: PipelineConfig, job: TrainingJob) -> dict[str, object]:
+    """What the model card says of the training."""
+    return {
+        "encoder": config.encoder.name,
+        "corpus": config.corpus.name,
+        "training sentences": len(job.splits["train"]),
+        "training key": job.key,
+        "data hash": job.data_hash,
+    } | {name: value for name, value in vars(config.trainer).items() if isinstance(value, (int, float))}
 
 
 def predict(config: PipelineConfig, classifier: StanceClassifier, input: str, folder: Path) -> PredictionSummary:

@@ -24,6 +24,14 @@ class Precision(Enum):
     bf16 = "bf16"
 
 
+class Neighbours(Enum):
+    """What near neighbours of an error are alike in: words, or the embeddings of a frozen encoder; or no neighbours."""
+
+    tfidf = "tfidf"
+    embeddings = "embeddings"
+    none = "none"
+
+
 class InputFormat(Enum):
     """Format of the files that articles are read from; ``auto`` goes by the file's name, then by its first bytes."""
 
@@ -66,10 +74,13 @@ class CorpusConfig:
 
     Attributes:
         name: Name of the corpus in reports.
-        paths: Files, folders or globs of JSONL, CSV or Parquet records.
+        paths: Files, folders or globs of JSONL, CSV or Parquet records; or data sets of the Hugging Face hub, as
+            ``hf://datasets/ORG/NAME`` or ``hf://datasets/ORG/NAME@REVISION``.
         columns: Corpus field (doc, i, text, labels, stances, context) → column of the files, where they differ.
         label_map: Label of the files → stance label, or null to drop it, where they differ.
         if_missing: How the user comes by the files, for the error where they are not there.
+        hub_config: Configuration of a hub data set, where it has several.
+        hub_split: Split of a hub data set, e.g. ``test`` or ``train[:10%]``; null for all of them.
         split: How it is split.
     """
 
@@ -80,6 +91,8 @@ class CorpusConfig:
     columns: dict[str, str] = field(default_factory=dict)
     label_map: dict[str, str | None] = field(default_factory=dict)
     if_missing: str = ""
+    hub_config: str | None = None
+    hub_split: str | None = None
     split: SplitConfig = field(default_factory=SplitConfig)
 
 
@@ -153,7 +166,11 @@ class EvaluationConfig:
         behaviour: Also run the behaviour suite.
         error_analysis: Also sort and explain the errors.
         examples: Rows shown of each kind of error in the report.
-        embedder: Encoder of the baselines embeddings (its states are mean-pooled) and setfit.
+        neighbours: How near neighbours of the errors are looked up in the training corpus.
+        attribute: Sentences to attribute the scores of to their words: ``DOC:I`` of a measured sentence, or a text.
+        attribute_errors: Of so many of the surest errors as well.
+        embedder: Encoder of embeddings (its states are mean-pooled), for the baselines embeddings and setfit, and for
+            near neighbours.
         setfit_per_label: Training sentences of each label (and of none) that SetFit learns from.
         nli_model: Folder or hub id of an NLI model: adds the baseline nli; null for none.
         llm_base_url: OpenAI-compatible endpoint, e.g. ``http://localhost:8000/v1``: adds the baseline llm, which sends
@@ -170,6 +187,9 @@ class EvaluationConfig:
     behaviour: bool = True
     error_analysis: bool = True
     examples: int = 50
+    neighbours: Neighbours = Neighbours.tfidf
+    attribute: list[str] = field(default_factory=list)
+    attribute_errors: int = 0
     embedder: EncoderConfig = field(default_factory=EncoderConfig)
     setfit_per_label: int = 32
     nli_model: str | None = None
@@ -331,12 +351,14 @@ class EvaluateConfig(CommandConfig):
         split: Split of the corpus to measure on: train, validation, test or all.
         baseline: Folder of an earlier evaluation on the same sentences, for ``gate.regression``; null for none.
         gate: What the model must reach.
+        model_card: Also write the model folder's ``README.md`` from this evaluation.
     """
 
     model: str = "latest"
     output: str | None = None
     split: str = "test"
     baseline: str | None = None
+    model_card: bool = False
     gate: GateConfig = field(default_factory=GateConfig)
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)

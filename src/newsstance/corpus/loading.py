@@ -1,4 +1,4 @@
-"""Labelled sentences from files of any layout, as the configuration describes it."""
+"""Labelled sentences from files and hub data sets of any layout, as the configuration describes it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from newsstance.configuration.overrides import group_options
 from newsstance.configuration.schema import CorpusConfig
+from newsstance.corpus.hub import is_hub_path, read_hub_rows
 from newsstance.corpus.records import RecordParser
-from newsstance.corpus.tables import Fault, find_files, read_rows
+from newsstance.corpus.tables import Fault, Row, find_files, read_rows
 from newsstance.errors import InputError
 from newsstance.provenance import hash_lines
 from newsstance.resources import configs_dir
@@ -18,7 +19,7 @@ from newsstance.stances import LABELS, LabelledSentence
 
 
 class Located(NamedTuple):
-    """A sentence and where it was read: file and row (from 1)."""
+    """A sentence and where it was read: file (or hub data set and split) and row (from 1)."""
 
     sentence: LabelledSentence
     file: Path
@@ -59,23 +60,31 @@ def iterate_corpus(config: CorpusConfig, fault: Fault) -> Iterator[Located]:
     """
     _check_names(config)
     parser = RecordParser(config.columns, config.label_map)
-    for path in corpus_files(config):
-        for row in read_rows(path, fault):
-            sentence, problems = parser.parse(row)
-            for problem in problems:
-                fault(InputError.at(path, problem, row=row.number))
-            if sentence is not None:
-                yield Located(sentence, path, row.number)
+    for row in _rows(config, fault):
+        sentence, problems = parser.parse(row)
+        for problem in problems:
+            fault(InputError.at(row.file, problem, row=row.number))
+        if sentence is not None:
+            yield Located(sentence, row.file, row.number)
+
+
+def _rows(config: CorpusConfig, fault: Fault) -> Iterator[Row]:
+    for path in corpus_files(config):  # first, so that a path that leads nowhere is an error before anything is read
+        yield from read_rows(path, fault)
+    for path in dict.fromkeys(filter(is_hub_path, config.paths)):
+        yield from read_hub_rows(path, config.hub_config, config.hub_split)
 
 
 def corpus_files(config: CorpusConfig) -> list[Path]:
-    """The files of a corpus, each once, sorted within each of its paths.
+    """The files of a corpus, each once, sorted within each of its paths; hub data sets are left out.
 
     Raises:
         InputError: Where one of the paths leads to no file.
     """
     files: dict[Path, None] = {}
     for pattern in config.paths:
+        if is_hub_path(pattern):
+            continue
         found = find_files(pattern)
         if not found:
             raise _not_found(pattern, config)
@@ -103,4 +112,5 @@ def _not_found(pattern: str, config: CorpusConfig) -> InputError:
     if config.if_missing:
         return InputError.at(pattern, problem, remedy=config.if_missing)
     options = ", ".join(group_options("corpus", [configs_dir()]))
-    return InputError.at(pattern, f"{problem}, and no config of that name: corpus=PATH, or corpus={{{options}}}")
+    choices = f"corpus=PATH, corpus=hf://datasets/ORG/NAME, or corpus={{{options}}}"
+    return InputError.at(pattern, f"{problem}, and no config of that name: {choices}")

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from newsstance.evaluation.intervals import ArticleBootstrap, Floats, estimate
 from newsstance.evaluation.metrics import Booleans
-from newsstance.evaluation.result import Calibration, CalibrationBin, ThresholdPoint, ThresholdSweep
+from newsstance.evaluation.figures import Calibration, CalibrationBin, ThresholdPoint, ThresholdSweep
 from newsstance.stances import LABELS, Label
 
 BINS = 10

@@ -12,7 +12,8 @@ import numpy as np
 from newsstance.errors import InputError
 from newsstance.evaluation.intervals import ArticleBootstrap, two_sided_p
 from newsstance.evaluation.metrics import Booleans, Output, Samples, indicators, sample_metrics, to_estimate
-from newsstance.evaluation.result import Estimate, Evaluation, Prediction
+from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.result import Evaluation, Prediction
 from newsstance.stances import LABELS
 
 Verdict = Literal["better", "worse", "not distinguishable", "undefined"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from newsstance.configuration.schema import GateConfig
 from newsstance.errors import GateError, InputError
 from newsstance.evaluation.comparison import check_same_sentences, compare_evaluations
-from newsstance.evaluation.result import Estimate, Evaluation
+from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.result import Evaluation
 from newsstance.stances import LABELS
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from newsstance.evaluation.result import Estimate
+from newsstance.evaluation.figures import Estimate
 
 Floats = npt.NDArray[np.float64]
 

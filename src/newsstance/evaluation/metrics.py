@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from newsstance.evaluation.intervals import ArticleBootstrap, Floats, estimate, nan_mean
-from newsstance.evaluation.result import NO_LABEL, Confusion, Curve, Estimate, Metrics
+from newsstance.evaluation.figures import NO_LABEL, Confusion, Curve, Estimate, Metrics
 from newsstance.stances import LABELS, Label, to_indicators
 
 Booleans = npt.NDArray[np.bool_]
@@ -141,7 +141,7 @@ def precision_recall_curves(gold: Booleans, scores: Floats) -> dict[Label, Curve
 
 
 def confusion(gold: Booleans, predicted: Booleans) -> Confusion:
-    """Which label was read as which; see `newsstance.evaluation.result.Confusion` for the rule."""
+    """Which label was read as which; see `newsstance.evaluation.figures.Confusion` for the rule."""
     missed, extra = gold & ~predicted, predicted & ~gold
     counts = np.zeros((len(LABELS) + 1, len(LABELS) + 1), dtype=int)
     counts[:-1, :-1] = missed.T.astype(int) @ extra.astype(int)

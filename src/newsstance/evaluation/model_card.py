@@ -13,7 +13,8 @@ from newsstance.stances import LABELS
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-    from newsstance.evaluation.result import Estimate, Evaluation
+    from newsstance.evaluation.figures import Estimate
+    from newsstance.evaluation.result import Evaluation
 
 CARD_FILE = "README.md"
 WRITTEN_BY_MODELS = frozenset({"invented", "all"})

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from newsstance.display import LABEL_STYLES, label_css
 from newsstance.evaluation import report_figures
 from newsstance.evaluation.report_errors import MAX_ROWS, analysis_of, error_rows
+from newsstance.evaluation.storage import save_evaluation
 from newsstance.stances import LABELS
 
 if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
-    from newsstance.evaluation.result import Estimate, Evaluation
+    from newsstance.evaluation.figures import Estimate
+    from newsstance.evaluation.result import Evaluation
 
 HTML_FILE = "report.html"
 MARKDOWN_FILE = "summary.md"
@@ -39,7 +41,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> dict[str, Path]:
         Paths by name: ``html`` (one self-contained page), ``markdown`` (summary), ``json`` (all figures),
         ``predictions`` (one row a sentence).
     """
-    saved = evaluation.save(folder)
+    saved = save_evaluation(evaluation, folder)
     paths = {
         "html": folder / HTML_FILE,
         "markdown": folder / MARKDOWN_FILE,

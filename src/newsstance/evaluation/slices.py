@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from newsstance.evaluation.intervals import ArticleBootstrap
 from newsstance.evaluation.metrics import Booleans, Output, sample_metrics, to_estimate
-from newsstance.evaluation.result import Estimate, Slice
+from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.result import Slice
 from newsstance.evaluation.systems import Data
 from newsstance.stances import LABELS, NARRATOR, LabelledSentence
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from newsstance.evaluation.result import Estimate, Evaluation
+from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.result import Evaluation
 from newsstance.stances import LABELS
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import freeze, load_encoder
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
+from newsstance.model.tracking import prepare_tracker
 from newsstance.model.threshold import fold_thresholds, macro_f1
 from newsstance.provenance import code_revision, hash_json, library_versions
 from newsstance.stances import LABELS, LabelledSentence
@@ -198,7 +199,7 @@ def _training_arguments(job: TrainingJob, checkpoints: Path, rows: int) -> Train
         logging_nan_inf_filter=False,
         seed=job.seed,
         data_seed=job.seed,
-        report_to=job.tracker.name,
+        report_to=prepare_tracker(job.tracker, checkpoints.parent),
         run_name=f"{job.tracker.project}-{job.key}",
         disable_tqdm=not sys.stderr.isatty(),
     )
