@@ -19,7 +19,7 @@ test: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --durations=15
 
 install: $(STAMPS)/run
 dev: $(STAMPS)/dev

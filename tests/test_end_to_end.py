@@ -23,9 +23,9 @@ def workplace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("workplace")
     example = (data_dir() / "example" / "article.txt").read_text()
     (folder / "articles").mkdir()
-    (folder / "articles" / "one.html").write_text(
-        f"<html><head><title>One</title></head><body><article>{''.join(f'<p>{p}</p>' for p in example.split(chr(10) * 2))}</article></body></html>"
-    )
+    paragraphs = "".join(f"<p>{paragraph}</p>" for paragraph in example.split("\n\n"))
+    page = f"<html><head><title>One</title></head><body><article>{paragraphs}</article></body></html>"
+    (folder / "articles" / "one.html").write_text(page)
     shutil.copy(folder / "articles" / "one.html", folder / "article.html")
     (folder / "article.txt").write_text(example)
     lines = (data_dir() / "corpus" / "fact_check.jsonl").read_text().splitlines()
@@ -57,6 +57,11 @@ def test_a_second_run_reuses_the_model_and_says_so(workplace, monkeypatch, capsy
     assert (model / "model.safetensors").stat().st_mtime_ns == written
     logs = sorted(workplace.glob("outputs/pipeline/*/*/pipeline.log"))
     assert "reusing it" in logs[-1].read_text()
+
+
+def rows_of(path: str) -> list[dict]:
+    """The rows of a JSONL file."""
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
 def readme_commands() -> list[str]:
@@ -100,7 +105,7 @@ def test_the_export_scores_like_the_model(workplace, monkeypatch, capsys):
     assert main(["export", "output=exported"]) == 0
     assert main(["predict", "input=article.txt", "model=exported", "backend=onnxruntime", "output=onnx.jsonl"]) == 0
     assert main(["predict", "input=article.txt", "output=torch.jsonl"]) == 0
-    onnx, torch = ([json.loads(line) for line in Path(name).open()] for name in ("onnx.jsonl", "torch.jsonl"))
+    onnx, torch = rows_of("onnx.jsonl"), rows_of("torch.jsonl")
     assert [row["labels"] for row in onnx] == [row["labels"] for row in torch]
     for one, other in zip(onnx, torch, strict=True):
         assert one["scores"] == pytest.approx(other["scores"], abs=1e-3)
@@ -110,6 +115,6 @@ def test_the_export_scores_like_the_model(workplace, monkeypatch, capsys):
 def test_real_pages_are_read_and_predicted_on(workplace, monkeypatch, shared):
     monkeypatch.chdir(workplace)
     assert main(["predict", f"input={shared}/pages", "output=pages_out"]) == 0
-    rows = [json.loads(line) for line in Path("pages_out/predictions.jsonl").open()]
+    rows = rows_of("pages_out/predictions.jsonl")
     assert len({row["doc"] for row in rows}) == len(list((shared / "pages").glob("*.html.gz")))
     assert not Path("pages_out/rejects.jsonl").exists()

@@ -10,10 +10,36 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
+from newsstance.errors import InputError
+
 if TYPE_CHECKING:
     import pyarrow
 
 STDOUT = "-"
+_FILE_SUFFIXES = {".jsonl", ".parquet", ".gz"}
+
+
+def output_file(path: str | None, stem: str, parquet: bool, folder: Path) -> str:
+    """The file that rows go to.
+
+    Args:
+        path: What the user gave: a file by its ending (.jsonl, .gz, .parquet), a folder, ``-`` for stdout, or None.
+        stem: Name of the file where the user named none.
+        parquet: Whether that file is Parquet.
+        folder: The run's folder, for None.
+
+    Raises:
+        InputError: Where Parquet is asked for on stdout.
+    """
+    if path == STDOUT:
+        if parquet:
+            raise InputError("output.format=parquet: stdout takes JSONL only (give output=FILE.parquet)")
+        return STDOUT
+    name = f"{stem}.parquet" if parquet else f"{stem}.jsonl"
+    if path is None:
+        return str(folder / name)
+    given = Path(path).expanduser()
+    return str(given if given.suffix in _FILE_SUFFIXES and not given.is_dir() else given / name)
 
 
 class RowWriter(Protocol):
@@ -110,7 +136,7 @@ class JsonlWriter(_AtomicFile):
     def __init__(self, target: Path) -> None:
         super().__init__(target)
         gz = target.suffix == ".gz"
-        self._file: IO[str] = (gzip.open if gz else open)(self.partial, "wt", encoding="utf-8")  # type: ignore[operator]
+        self._file: IO[str] = (gzip.open if gz else open)(self.partial, "wt", encoding="utf-8")
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append ``rows``."""

@@ -34,7 +34,10 @@ def test_help_lists_every_command(capsys):
 
 def test_help_imports_no_heavy_library():
     heavy = {"torch", "transformers", "datasets", "sklearn", "hydra", "spacy"}
-    code = f"import sys; from newsstance.commands.main import main; main(['--help']); print(sorted({heavy} & set(sys.modules)))"
+    code = (
+        "import sys; from newsstance.commands.main import main; main(['--help']); "
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "[]"
 

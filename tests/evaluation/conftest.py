@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from newsstance.evaluation.calibration import calibrate, sweep_thresholds
+from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.intervals import ArticleBootstrap
 from newsstance.evaluation.metrics import (
     Output,
@@ -17,7 +18,6 @@ from newsstance.evaluation.metrics import (
     sample_metrics,
     to_estimate,
 )
-from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.result import Evaluation, Prediction, Slice, SystemResult, Timing
 from newsstance.stances import LABELS, from_scores, in_label_order
 

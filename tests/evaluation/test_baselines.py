@@ -13,6 +13,7 @@ from sklearn.metrics import f1_score
 from newsstance.configuration.schema import EncoderConfig, EvaluationConfig
 from newsstance.errors import InputError
 from newsstance.evaluation.baselines import MajorityBaseline, gold_matrix, make_baselines
+from newsstance.evaluation.embedder import Embedder
 from newsstance.evaluation.llm_baseline import LlmBaseline, parse_answer
 from newsstance.evaluation.pretrained_baselines import NliBaseline, SetFitBaseline, sample_per_label
 from newsstance.evaluation.trained_baselines import EmbeddingsBaseline, TfidfBaseline
@@ -85,16 +86,36 @@ def test_nothing_to_learn_from_is_said():
 
 def test_embeddings_learn_from_frozen_states(tiny_encoder):
     sentences = corpus(120)
-    baseline = EmbeddingsBaseline(EncoderConfig(str(tiny_encoder), max_tokens=64), batch_size=7)
+    embedder = Embedder(EncoderConfig(str(tiny_encoder), max_tokens=64))
+    baseline = EmbeddingsBaseline(embedder)
     baseline.fit(sentences, 0)
     assert macro_f1(baseline, sentences) > 0.6, "even a random encoder tells these apart"
     texts = [s.text for s in sentences[:9]]
-    together, alone = baseline.predict(texts, [""] * 9).scores, baseline.predict(texts[4:5], [""]).scores
+    together = baseline.predict(texts, [""] * 9).scores
+    alone = EmbeddingsBaseline(Embedder(embedder.encoder))
+    alone._classifiers, alone._thresholds = baseline._classifiers, baseline._thresholds
+    alone = alone.predict(texts[4:5], [""]).scores
     assert alone[0] == pytest.approx(together[4], abs=1e-4), "padding must not change an embedding"
 
 
+def test_a_text_is_embedded_once(tiny_encoder, monkeypatch):
+    from newsstance.corpus import embedding
+
+    asked = []
+    embed = embedding.embed
+    monkeypatch.setattr(
+        embedding, "embed", lambda texts, *more, **named: asked.extend(texts) or embed(texts, *more, **named)
+    )
+    embedder = Embedder(EncoderConfig(str(tiny_encoder), max_tokens=64))
+    first = embedder(["It rained.", "He denied it.", "It rained."])
+    again = embedder(["He denied it.", "Nobody knew."])
+    assert asked == ["It rained.", "He denied it.", "Nobody knew."]
+    assert (first[0] == first[2]).all()
+    assert (again[0] == first[1]).all()
+
+
 def test_embedder_that_is_not_there_is_said():
-    baseline = EmbeddingsBaseline(EncoderConfig("./no-such-encoder"))
+    baseline = EmbeddingsBaseline(Embedder(EncoderConfig("./no-such-encoder")))
     with pytest.raises(InputError, match=r"evaluation\.embedder=\./no-such-encoder"):
         baseline.fit(corpus(24), 0)
 

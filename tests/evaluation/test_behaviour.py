@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from newsstance.commands.evaluate import read_sentences, shipped_corpus
 from newsstance.errors import InputError
 from newsstance.evaluation.behaviour import MIN_CASES, check_invariance, check_minimal_pairs, run_behaviour_suite
 from newsstance.evaluation.behaviour_pairs import MinimalPair, load_minimal_pairs
@@ -71,6 +72,24 @@ def test_shipped_pairs_cover_the_capabilities_with_twenty_cases_each() -> None:
     assert capabilities >= {"party_or_third_party", "negation", "hypothetical", "refusal_to_comment", "verb_sense"}
     assert all(result.support >= MIN_CASES for result in results)
     assert all(result.passed == result.support for result in results), "a classifier that knows the labels must pass"
+
+
+LISTED = {
+    "minimum_functionality": {"party_or_third_party", "negation", "hypothetical"},
+    "directional": {"party_or_third_party", "negation", "hypothetical"},
+    "invariance": {
+        *("names", "countries", "numbers", "dates", "quotation_marks", "spelling", "letter_case", "caption", "typos"),
+    },
+}
+
+
+def test_every_capability_has_twenty_cases_on_the_shipped_test_split() -> None:
+    sentences = read_sentences(shipped_corpus(), "test", training_needed=False)[0]
+    records = run_behaviour_suite(Words(denial="denied"), sentences)["capabilities"]
+    support = {(record["test"], record["capability"]): record["support"] for record in records}
+    assert {(test, name) for test, names in LISTED.items() for name in names} <= set(support)
+    assert {place: cases for place, cases in support.items() if cases < MIN_CASES} == {}
+    assert all(record["too_small"] == "" for record in records)
 
 
 SENTENCES = [

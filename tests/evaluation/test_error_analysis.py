@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from newsstance.configuration.schema import EncoderConfig
 from newsstance.evaluation.attributions import attribute_words
+from newsstance.evaluation.embedder import Embedder
 from newsstance.evaluation.error_analysis import analyse_errors, error_kind
 from newsstance.evaluation.label_errors import suspect_labels
-from newsstance.evaluation.neighbours import encoder_embeddings, nearest_neighbours
+from newsstance.evaluation.neighbours import nearest_neighbours
 from newsstance.evaluation.result import Evaluation, Prediction
 from newsstance.model.classifier import StanceClassifier
 from newsstance.stances import LABELS, Label, LabelledSentence, Stance
@@ -113,13 +115,18 @@ def test_attributions_cover_the_words_and_add_up(classifier: StanceClassifier) -
     assert sum(word.value for word in words) == pytest.approx(float(full - none), abs=0.05)
 
 
-def test_attributions_and_encoder_neighbours_in_the_analysis(classifier: StanceClassifier) -> None:
+def test_attributions_and_encoder_neighbours_in_the_analysis(classifier: StanceClassifier, tiny_encoder: Path) -> None:
     training = [
         LabelledSentence("t", 0, MISSED.text, (Stance("acknowledgement"),)),
         LabelledSentence("t", 1, "It rained."),
     ]
     analysis = analyse_errors(
-        ALL, training, classifier=classifier, embed=encoder_embeddings(classifier), attributed=2, neighbours=1
+        ALL,
+        training,
+        classifier=classifier,
+        embed=Embedder(EncoderConfig(str(tiny_encoder))),
+        attributed=2,
+        neighbours=1,
     )
     first, _, third = analysis["confident_errors"]
     assert set(first["attributions"]) == {"denial"}

@@ -1,27 +1,19 @@
-"""The whole evaluation: every figure is derived again from ``predictions.jsonl`` by plain scikit-learn calls."""
+"""The whole evaluation and its command; that its figures are right is tested in ``test_derived_again``."""
 
 import dataclasses
 import json
-import math
+import shutil
+from typing import ClassVar
 
 import numpy as np
 import pytest
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    brier_score_loss,
-    f1_score,
-    matthews_corrcoef,
-    precision_recall_curve,
-    precision_score,
-    recall_score,
-)
+from huggingface_hub import ModelCard
 
 from newsstance.commands.evaluate import read_sentences, shipped_corpus
 from newsstance.commands.main import main
-from newsstance.configuration.schema import CorpusConfig, EvaluationConfig
+from newsstance.configuration.schema import CorpusConfig, EncoderConfig, EvaluationConfig, Neighbours
 from newsstance.errors import InputError
+from newsstance.evaluation.behaviour import run_behaviour_suite
 from newsstance.evaluation.evaluate import Subject, evaluate_model
 from newsstance.evaluation.storage import load_evaluation, save_evaluation, to_json
 from newsstance.stances import LABELS, LabelledSentence, Stance, from_scores
@@ -65,7 +57,7 @@ def corpus(count, first_day=0):
 @pytest.fixture(scope="module")
 def evaluation():
     config = EvaluationConfig(
-        baselines=["majority", "rules", "tfidf"], resamples=200, behaviour=False, cost_of_miss=3, error_analysis=False
+        baselines=["majority", "rules", "tfidf"], resamples=200, behaviour=False, error_analysis=False
     )
     return evaluate_model(FakeClassifier(), corpus(300), corpus(400, 1000), config, Subject("ferries", seed=1))
 
@@ -76,98 +68,8 @@ def rows(evaluation, tmp_path_factory):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def matrix(label_sets):
-    return np.array([[label in labels for label in LABELS] for labels in label_sets])
-
-
 def score_matrix(scores):
     return np.array([[row[label] for label in LABELS] for row in scores])
-
-
-def said(rows, system):
-    """Predicted labels and scores (None where it has none) of a system, from the rows."""
-    outputs = [
-        {"labels": row["predicted"], "scores": row["scores"]} if system == "model" else row["baselines"][system]
-        for row in rows
-    ]
-    scores = [output["scores"] for output in outputs]
-    return matrix([output["labels"] for output in outputs]), score_matrix(scores) if scores[0] else None
-
-
-SYSTEMS = ("model", "majority", "rules", "tfidf")
-
-
-def test_systems_are_the_model_and_the_baselines(evaluation):
-    assert tuple(system.name for system in evaluation.systems) == SYSTEMS
-    assert evaluation.model.macro.f1.value > 0.5, "the fake model is no random one"
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_metrics_are_derived_again(evaluation, rows, system):
-    gold = matrix([row["labels"] for row in rows])
-    predicted, scores = said(rows, system)
-    result = next(one for one in evaluation.systems if one.name == system)
-    derived = {
-        "f1": lambda k: f1_score(gold[:, k], predicted[:, k], zero_division=0),
-        "precision": lambda k: precision_score(gold[:, k], predicted[:, k], zero_division=0),
-        "recall": lambda k: recall_score(gold[:, k], predicted[:, k]),
-        "mcc": lambda k: matthews_corrcoef(gold[:, k], predicted[:, k]),
-        "average_precision": lambda k: (
-            math.nan if scores is None else average_precision_score(gold[:, k], scores[:, k])
-        ),
-    }
-    for name, derive in derived.items():
-        values = [derive(k) for k in range(3)]
-        found = [getattr(result.labels[label], name) for label in LABELS]
-        assert [one.value for one in found] == pytest.approx(values, nan_ok=True), name
-        assert getattr(result.macro, name).value == pytest.approx(np.mean(values), nan_ok=True), name
-        assert all(one.low <= one.value <= one.high for one in found if one.defined and one.has_interval), name
-    assert [result.labels[label].support for label in LABELS] == gold.sum(axis=0).tolist()
-    assert [result.labels[label].predicted for label in LABELS] == predicted.sum(axis=0).tolist()
-    assert result.exact_match.value == pytest.approx(accuracy_score(gold, predicted))
-    assert result.micro_f1.value == pytest.approx(f1_score(gold, predicted, average="micro", zero_division=0))
-    unlabelled = ~gold.any(axis=1)
-    assert result.false_alarm_rate.value == pytest.approx(predicted[unlabelled].any(axis=1).mean())
-    assert sum(result.confusion.counts[k][k] for k in range(3)) == int((gold & predicted).sum())
-
-
-@pytest.mark.parametrize("system", ["model", "tfidf"])
-def test_curves_calibration_and_sweep_are_derived_again(evaluation, rows, system):
-    gold = matrix([row["labels"] for row in rows])
-    predicted, scores = said(rows, system)
-    result = next(one for one in evaluation.systems if one.name == system)
-    for k, label in enumerate(LABELS):
-        precision, recall, thresholds = precision_recall_curve(gold[:, k], scores[:, k], drop_intermediate=True)
-        curve = result.curves[label]
-        assert (curve.precision, curve.recall) == (pytest.approx(precision.tolist()), pytest.approx(recall.tolist()))
-        assert curve.thresholds == pytest.approx(thresholds.tolist())
-        share, mean = calibration_curve(gold[:, k], scores[:, k], n_bins=10)
-        calibration = result.calibration[label]
-        counts = np.array([one.count for one in calibration.bins])
-        assert calibration.ece.value == pytest.approx(np.average(np.abs(share - mean), weights=counts))
-        assert calibration.brier.value == pytest.approx(brier_score_loss(gold[:, k], scores[:, k]))
-        point = next(p for p in result.sweeps[label].points if p.threshold == 0.5)
-        assert point.f1 == pytest.approx(f1_score(gold[:, k], scores[:, k] >= 0.5, zero_division=0))
-        assert point.cost == point.false_alarms + 3 * point.misses
-        assert (predicted[:, k] == (scores[:, k] >= result.threshold[label])).all()
-
-
-def test_slices_are_derived_again(evaluation, rows):
-    gold, (predicted, _) = matrix([row["labels"] for row in rows]), said(rows, "model")
-    for name, agreed in (("agreed", True), ("disputed", False)):
-        part = np.array([row["extra"]["agreed"] is agreed for row in rows])
-        found = next(one for one in evaluation.slices if one.name == name)
-        assert found.sentences == part.sum()
-        assert found.micro_f1.value == pytest.approx(f1_score(gold[part], predicted[part], average="micro"))
-    judged = [one.micro_f1.value for one in evaluation.slices if not one.too_small]
-    assert judged == sorted(judged)
-
-
-def test_distance_from_the_model_is_paired(evaluation):
-    for system in evaluation.baselines:
-        difference = system.versus_model["macro_f1"]
-        assert difference.value == pytest.approx(evaluation.model.macro.f1.value - system.macro.f1.value)
-        assert difference.low <= difference.value <= difference.high
 
 
 def test_rows_keep_the_sentences_in_order(rows):
@@ -282,6 +184,69 @@ def test_command_writes_the_report_and_says_where(evaluated, tmp_path, tiny_mode
     assert evaluation.model_id == classifier.model_id
     assert evaluation.model.timing.added_mb > 0
     assert evaluation.corpus == "gold.jsonl"
+
+
+def test_words_behind_a_chosen_sentence_and_one_of_the_users(evaluated, tmp_path):
+    place = f"{corpus(3)[2].doc}:2"
+    asked = f"evaluation.attribute=[{place},'Nobody <b>admitted</b> it.']"
+    assert evaluated("output=report", asked) == 0
+    first, own = load_evaluation(tmp_path / "report").explanations
+    assert (first.place, first.text, tuple(first.gold)) == (place, corpus(3)[2].text, corpus(3)[2].labels)
+    assert (own.place, own.text, own.gold) == ("", "Nobody <b>admitted</b> it.", None)
+    assert set(own.words) == set(own.scores) == set(LABELS)
+    assert "admitted" in {word.word for word in own.words["acknowledgement"]}
+    html = (tmp_path / "report" / "report.html").read_text()
+    assert "Words behind the scores" in html
+    assert "<b>admitted" not in html
+
+
+def test_what_cannot_be_attributed_is_said_before_the_work(evaluated, capsys, monkeypatch):
+    assert evaluated("evaluation.attribute=[war-00:77]") == 2
+    assert "war-00:77 is none of the measured sentences (they read like war-00:0)" in capsys.readouterr().err
+    monkeypatch.setattr("newsstance.evaluation.explanations.find_spec", lambda name: None)
+    assert evaluated("evaluation.attribute=['It rained.']") == 2
+    assert "pip install 'newsstance[explain]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("neighbours", ["tfidf", "embeddings", "none"])
+def test_neighbours_of_errors_are_looked_up_as_configured(neighbours, tiny_encoder):
+    config = EvaluationConfig(
+        baselines=["embeddings"],
+        resamples=20,
+        behaviour=False,
+        neighbours=Neighbours[neighbours],
+        embedder=EncoderConfig(str(tiny_encoder), max_tokens=64),
+    )
+    found = evaluate_model(FakeClassifier(), corpus(60), corpus(90, 500), config).error_analysis["confident_errors"]
+    assert {len(row["neighbours"]) for row in found} == ({0} if neighbours == "none" else {3})
+
+
+def test_behaviour_suite_scores_no_measured_sentence_again():
+    class Counting(FakeClassifier):
+        asked: ClassVar[list] = []
+
+        def predict_proba(self, sentences, contexts=None):
+            self.asked.extend(sentences)
+            return super().predict_proba(sentences, contexts)
+
+    config = EvaluationConfig(resamples=20, error_analysis=False)
+    suite = evaluate_model(Counting(), corpus(60), [], config).behaviour
+    assert len(Counting.asked) == len(set(Counting.asked))
+    alone = run_behaviour_suite(FakeClassifier(), corpus(60), 0)
+    assert suite == alone
+
+
+def test_card_is_written_where_it_is_asked_for(evaluated, tiny_model, tmp_path):
+    copy = tmp_path / "model"
+    shutil.copytree(tiny_model, copy)
+    assert evaluated(f"model={copy}") == 0
+    assert not (copy / "README.md").exists()
+    assert evaluated(f"model={copy}", "model_card=true", "output=report") == 0
+    card = ModelCard.load(copy / "README.md")
+    figures = {result.metric_name: result.metric_value for result in card.data.eval_results}
+    macro_f1 = load_evaluation(tmp_path / "report").model.macro.f1.value
+    assert figures["macro F1"] == pytest.approx(macro_f1, abs=5e-5)
+    assert "| training key | 00000000 |" in card.text
 
 
 def test_gate_fails_with_exit_code_1_and_the_reason(evaluated, capsys):

@@ -13,6 +13,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
+from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.intervals import ArticleBootstrap
 from newsstance.evaluation.metrics import (
     Output,
@@ -23,7 +24,6 @@ from newsstance.evaluation.metrics import (
     precision_recall_curves,
     sample_metrics,
 )
-from newsstance.evaluation.figures import Estimate
 from newsstance.stances import LABELS
 
 A, D, S = LABELS

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from newsstance.evaluation.model_card import write_model_card
 from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.model_card import write_model_card
 from newsstance.evaluation.result import Evaluation
 from newsstance.stances import LABELS
 
@@ -42,11 +42,38 @@ def test_card_says_who_wrote_the_corpus(evaluation: Evaluation, tmp_path: Path) 
     text = write_model_card(tmp_path, evaluation, FACTS).read_text(encoding="utf-8")
     assert "written by language models" in text
     assert "no sentence is from a real article" in text
-    assert "These sentences come from the same writers as the training data." in text
+    assert "These sentences come from the same writers and readers as the training data." in text
     own = replace(evaluation, corpus="gold")
     text = write_model_card(tmp_path, own, {"corpus": "gold"}).read_text(encoding="utf-8")
     assert "language models" not in text
     assert "same writers" not in text
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "says", "does_not_say"),
+    [
+        ("invented", "no sentence is from a real article", "are real news"),
+        ("all", "the others are real news; all labels were read by language", "no sentence is from a real article"),
+        ("real_news", "The texts of this corpus are real news; its labels were read by language models", "writers"),
+        ("gold", "Judge the labels of that corpus", "language models"),
+    ],
+)
+def test_card_says_who_read_the_labels(
+    evaluation: Evaluation, tmp_path: Path, trained_on: str, says: str, does_not_say: str
+) -> None:
+    own = replace(evaluation, corpus="gold")
+    text = write_model_card(tmp_path, own, {"corpus": trained_on}).read_text(encoding="utf-8")
+    assert says in text
+    assert does_not_say not in text
+    labelled = replace(evaluation, corpus="real_news")
+    text = write_model_card(tmp_path, labelled, {"corpus": trained_on}).read_text(encoding="utf-8")
+    assert "The gold labels of these sentences were read by language models." in text
+
+
+def test_card_without_facts_claims_nothing_of_the_training(evaluation: Evaluation, tmp_path: Path) -> None:
+    text = write_model_card(tmp_path, evaluation).read_text(encoding="utf-8")
+    assert "without the facts of the training" in text
+    assert "written by language models" not in text
 
 
 def test_undefined_figures_and_local_encoders_stay_out_of_the_head(evaluation: Evaluation, tmp_path: Path) -> None:

@@ -17,8 +17,15 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from newsstance.display import LABEL_STYLES
 from newsstance.evaluation.error_analysis import analyse_errors
-from newsstance.evaluation.report import format_figure, render_html, render_markdown, verdict, write_report
 from newsstance.evaluation.figures import Estimate
+from newsstance.evaluation.report import (
+    format_figure,
+    render_html,
+    render_markdown,
+    threshold_rows,
+    verdict,
+    write_report,
+)
 from newsstance.evaluation.result import Evaluation
 from newsstance.evaluation.storage import load_evaluation
 from newsstance.stances import LABELS, to_indicators
@@ -73,6 +80,17 @@ def test_json_and_predictions_load_again(evaluation_of: EvaluationOf, tmp_path: 
     loaded = load_evaluation(tmp_path)
     assert loaded.model.macro.f1 == evaluation.model.macro.f1
     assert loaded.predictions == evaluation.predictions
+
+
+def test_thresholds_stand_with_what_they_cost(evaluation_of: EvaluationOf) -> None:
+    evaluation = evaluation_of()
+    text = Page(render_html(replace(evaluation, config={"evaluation": {"cost_of_miss": 3}}))).text
+    assert "Cost: 1 for a false alarm, 3 for a miss" in text
+    for label, sweep in evaluation.model.sweeps.items():
+        row = next(row for row in threshold_rows(evaluation.model) if row["label"] == label)
+        assert row["used"].threshold == 0.5
+        assert row["cheapest"].cost == min(point.cost for point in sweep.points)
+        assert row["best"].f1 == max(point.f1 for point in sweep.points)
 
 
 @pytest.mark.parametrize("where", ["text", "neighbour", "behaviour", "slice", "note", "model", "config", "baseline"])

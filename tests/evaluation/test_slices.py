@@ -48,6 +48,32 @@ def test_membership(cut, given, name):
     assert cut([given]) == [name]
 
 
+def test_style_by_dateline_or_field():
+    wire = [
+        sentence("Ferry line under fire", doc="a"),
+        sentence("PORT VELL, Aug 3 (Interpress) - It sank.", doc="a", i=1),
+    ]
+    local = [sentence("The ferry sank - again.", doc="b"), sentence("It was late.", doc="b", i=1)]
+    alone = sentence("PORT VELL, Aug 3 (Interpress) - It sank.", doc="c")
+    tabloid = sentence("x", doc="d", style="tabloid")
+    assert slices.by_style([*wire, *local, alone, tabloid]) == ["dateline"] * 2 + ["no dateline"] * 2 + ["", "tabloid"]
+
+
+@pytest.mark.parametrize(
+    ("opening", "style"),
+    [
+        ("PORT VELL (Interpress) — It sank.", "dateline"),
+        ("OSTROVA – It sank.", "dateline"),
+        ("ST. ANNE'S, Dornau, June 4 -- It sank.", "dateline"),
+        ("BREAKING NEWS It sank.", "no dateline"),
+        ("A long-delayed ferry sank.", "no dateline"),
+        ("F-16s were seen.", "no dateline"),
+    ],
+)
+def test_datelines(opening, style):
+    assert slices.by_style([sentence(opening), sentence("x", i=1)]) == [style] * 2
+
+
 def test_positions_in_an_article():
     names = slices.by_position([sentence("x", i=i) for i in range(1, 8)])
     assert names[0] == "first sentence"

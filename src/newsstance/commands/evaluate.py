@@ -26,7 +26,7 @@ def run(config: EvaluateConfig, run: Run) -> None:
     """
     from newsstance.evaluation.gate import check_bounds, check_gate
     from newsstance.evaluation.report import write_report
-    from newsstance.evaluation.result import Evaluation
+    from newsstance.evaluation.storage import load_evaluation
     from newsstance.evaluation.tables import print_systems
 
     earlier = load_evaluation(evaluation_folder(config.baseline)) if config.baseline is not None else None
@@ -34,6 +34,8 @@ def run(config: EvaluateConfig, run: Run) -> None:
     evaluation = evaluate(config)
     folder = Path(config.output) if config.output is not None else run.folder
     paths = write_report(evaluation, folder)
+    if config.model_card:
+        paths["model card"] = write_card(config, evaluation)
     run.record(
         model=evaluation.model_id,
         data_hash=evaluation.data_hash,
@@ -45,6 +47,36 @@ def run(config: EvaluateConfig, run: Run) -> None:
         print(f"{name}: {path}")
     for line in check_gate(evaluation, config.gate, earlier, config.seed):
         print(f"gate: {line}: passed")
+
+
+def write_card(config: EvaluateConfig, evaluation: Evaluation) -> Path:
+    """Write the ``README.md`` of the model's folder from ``evaluation`` and what the folder says of the training.
+
+    Raises:
+        InputError: Where the model is not a folder.
+    """
+    from newsstance.evaluation.model_card import write_model_card
+    from newsstance.model.location import find_model
+
+    folder = Path(find_model(config.model))
+    if not folder.is_dir():
+        raise InputError(f"model_card=true: model={config.model} is no folder that a card could be written into")
+    return write_model_card(folder, evaluation, training_facts(folder, config.corpus))
+
+
+def training_facts(folder: Path, corpus: CorpusConfig) -> dict[str, object]:
+    """What the model card says of the training; the corpus only where it is the one evaluated, by its hash."""
+    from newsstance.corpus.loading import data_hash, load_corpus
+    from newsstance.model.metadata import ModelMetadata
+
+    metadata = ModelMetadata.load(folder)
+    if metadata is None:
+        return {}
+    facts: dict[str, object] = {"encoder": metadata.encoder, "training key": metadata.key}
+    if metadata.data_hash == data_hash(load_corpus(corpus)):
+        facts["corpus"] = corpus_name(corpus)
+    recipe = metadata.config.get("trainer", {})
+    return facts | {"data hash": metadata.data_hash} | {k: v for k, v in recipe.items() if isinstance(v, (int, float))}
 
 
 def evaluate(config: EvaluateConfig) -> Evaluation:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from newsstance.configuration.schema import PipelineConfig, TrainConfig
 from newsstance.provenance import Run
+
+if TYPE_CHECKING:
+    from newsstance.model.training import TrainingJob
 
 LOG = logging.getLogger(__name__)
 
@@ -25,7 +29,7 @@ def run(config: TrainConfig, run: Run) -> None:
     print(f"validation macro-F1: {figures.get('validation_macro_f1')}")
 
 
-def training_job(config: TrainConfig | PipelineConfig) -> TrainingJob:  # noqa: F821
+def training_job(config: TrainConfig | PipelineConfig) -> TrainingJob:
     """Read and split the corpus of ``config``, and put the job of training on it together."""
     from newsstance.corpus.loading import data_hash, load_corpus
     from newsstance.corpus.splitting import split_by_article

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
 from hydra.errors import HydraException
 
-from newsstance.configuration.schema import shorthand, text_keys
+from newsstance.configuration.schema import shorthand, takes_any_key, text_keys
 from newsstance.errors import InputError
 from newsstance.resources import configs_dir
 
@@ -43,7 +43,8 @@ def expand_shorthands(arguments: Sequence[str], schema: type[Any], config_dirs: 
         if field is not None:
             expanded += _expand(argument, key, field, [configs_dir(), *config_dirs])
         else:
-            expanded.append(_in_grammar(argument, is_text=key in text_keys(schema)))
+            readable = _in_grammar(argument, is_text=key in text_keys(schema))
+            expanded.append(f"++{readable}" if takes_any_key(schema, key) else readable)
     return expanded
 
 
@@ -69,7 +70,8 @@ def _gather_positional(arguments: Sequence[str], key: str | None) -> list[str]:
     """``A B`` as ``key=[A,B]``, where ``key`` is the one that takes the words without "=" (``compare RUN RUN``)."""
     if key is None:
         return list(arguments)
-    rest, words = [], []
+    rest: list[str] = []
+    words: list[str] = []
     for previous, argument in zip(["", *arguments], arguments, strict=False):
         is_word = "=" not in argument and not argument.startswith("-") and previous not in _FLAGS_WITH_VALUE
         (words if is_word else rest).append(argument)

@@ -525,6 +525,17 @@ def text_keys(schema: type[Any]) -> set[str]:
     return {name for name, declared in schema.__dataclass_fields__.items() if str(declared.type).startswith("str")}
 
 
+def takes_any_key(schema: type[Any], key: str) -> bool:
+    """Whether ``key`` (``corpus.columns``, ``corpus.columns.text``) is or lies in a mapping whose keys users choose."""
+    group: Any = schema
+    for part in key.split("."):
+        annotated = getattr(group, "__dataclass_fields__", {}).get(part)
+        group = annotated.default_factory if annotated is not None else None
+        if group is dict:
+            return True
+    return False
+
+
 def shorthand(schema: type[Any], key: str) -> str | None:
     """The field that ``key=VALUE`` is short for, where ``key`` is a group of ``schema`` that has one."""
     annotated = schema.__dataclass_fields__.get(key)

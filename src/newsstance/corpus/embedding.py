@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def embed(texts: Sequence[str], encoder: str, max_tokens: int = 128, batch_size: int = 64) -> NDArray[np.float32]:
+def embed(
+    texts: Sequence[str], encoder: str, max_tokens: int = 128, batch_size: int = 64, revision: str | None = None
+) -> NDArray[np.float32]:
     """Embed each text as the mean of its token vectors, scaled to length 1.
 
     Args:
@@ -18,6 +20,7 @@ def embed(texts: Sequence[str], encoder: str, max_tokens: int = 128, batch_size:
         encoder: Folder or hub id of the encoder.
         max_tokens: Longer texts are cut.
         batch_size: Sentences at a time; those of similar length go together.
+        revision: Branch, tag or commit of the encoder on the hub.
 
     Returns:
         Array of shape (texts, hidden size).
@@ -28,8 +31,8 @@ def embed(texts: Sequence[str], encoder: str, max_tokens: int = 128, batch_size:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = AutoModel.from_pretrained(encoder, use_safetensors=True, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(encoder, revision=revision)
+    model = AutoModel.from_pretrained(encoder, revision=revision, use_safetensors=True, dtype=torch.float32).eval()
     order = sorted(range(len(texts)), key=lambda position: len(texts[position]))
     vectors = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
     for begin in range(0, len(order), batch_size):

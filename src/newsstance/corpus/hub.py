@@ -39,7 +39,9 @@ def read_hub_rows(path: str, config: str | None = None, split: str | None = None
         place = Path(name) / str(split_name)
         named = _class_names(dataset.features)
         for number, values in enumerate(dataset, start=1):
-            yield Row(place, number, {key: named[key](value) if key in named else value for key, value in values.items()})
+            yield Row(
+                place, number, {key: named[key](value) if key in named else value for key, value in values.items()}
+            )
 
 
 def _load(path: str, name: str, revision: str | None, config: str | None, split: str | None) -> DatasetDict:

@@ -71,8 +71,8 @@ def iterate_corpus(config: CorpusConfig, fault: Fault) -> Iterator[Located]:
 def _rows(config: CorpusConfig, fault: Fault) -> Iterator[Row]:
     for path in corpus_files(config):  # first, so that a path that leads nowhere is an error before anything is read
         yield from read_rows(path, fault)
-    for path in dict.fromkeys(filter(is_hub_path, config.paths)):
-        yield from read_hub_rows(path, config.hub_config, config.hub_split)
+    for name in dict.fromkeys(filter(is_hub_path, config.paths)):
+        yield from read_hub_rows(name, config.hub_config, config.hub_split)
 
 
 def corpus_files(config: CorpusConfig) -> list[Path]:

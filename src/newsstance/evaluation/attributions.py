@@ -11,6 +11,9 @@ from newsstance.stances import Label
 if TYPE_CHECKING:
     from newsstance.model.classifier import StanceClassifier
 
+MAX_TOKENS = 256
+"""Tokens of a sentence that are attributed; behind them it is cut."""
+
 
 @dataclass(frozen=True, slots=True)
 class WordAttribution:
@@ -35,7 +38,7 @@ def attribute_words(
     """What each word of ``sentence`` adds to the model's logit of ``label``.
 
     Integrated gradients (Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365) from a sentence of padding tokens,
-    summed over the tokens of a word. Sentences over 256 tokens are cut.
+    summed over the tokens of a word. Sentences are cut at `MAX_TOKENS` tokens, or at the model's longest input.
 
     Args:
         classifier: The model.
@@ -52,7 +55,8 @@ def attribute_words(
     from captum.attr import LayerIntegratedGradients
 
     tokenizer, model = classifier.tokenizer, classifier.model
-    encoded = tokenizer(sentence, return_tensors="pt", return_offsets_mapping=True, truncation=True, max_length=256)
+    longest = min(MAX_TOKENS, int(tokenizer.model_max_length))
+    encoded = tokenizer(sentence, return_tensors="pt", return_offsets_mapping=True, truncation=True, max_length=longest)
     offsets = encoded.pop("offset_mapping")[0].tolist()
     inputs = {name: tensor.to(model.device) for name, tensor in encoded.items()}
     ids = inputs.pop("input_ids")

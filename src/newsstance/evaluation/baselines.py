@@ -10,6 +10,7 @@ import numpy as np
 
 from newsstance.configuration.schema import EvaluationConfig
 from newsstance.errors import InputError
+from newsstance.evaluation.embedder import Embedder
 from newsstance.evaluation.metrics import Output, indicators
 from newsstance.stances import LABELS, LabelledSentence
 
@@ -72,8 +73,12 @@ class RulesBaseline:
         return Output(indicators([[stance.label for stance in stances] for stances in found]))
 
 
-def make_baselines(config: EvaluationConfig) -> list[Baseline]:
+def make_baselines(config: EvaluationConfig, embedder: Embedder | None = None) -> list[Baseline]:
     """The baselines that ``config`` names, and those that its NLI model and LLM endpoint add.
+
+    Args:
+        config: Which ones.
+        embedder: Embeds sentences for ``embeddings``; one of ``config.embedder`` where it is None.
 
     Raises:
         InputError: On an unknown name, or where a package of an optional baseline is missing.
@@ -86,7 +91,7 @@ def make_baselines(config: EvaluationConfig) -> list[Baseline]:
         "majority": MajorityBaseline,
         "rules": RulesBaseline,
         "tfidf": TfidfBaseline,
-        "embeddings": lambda: EmbeddingsBaseline(config.embedder),
+        "embeddings": lambda: EmbeddingsBaseline(embedder or Embedder(config.embedder)),
         "setfit": lambda: SetFitBaseline(config.embedder, config.setfit_per_label),
     }
     unknown = [name for name in config.baselines if name not in makers]

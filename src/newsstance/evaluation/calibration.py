@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from newsstance.evaluation.figures import Calibration, CalibrationBin, ThresholdPoint, ThresholdSweep
 from newsstance.evaluation.intervals import ArticleBootstrap, Floats, estimate
 from newsstance.evaluation.metrics import Booleans
-from newsstance.evaluation.figures import Calibration, CalibrationBin, ThresholdPoint, ThresholdSweep
 from newsstance.stances import LABELS, Label
 
 BINS = 10

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from newsstance.errors import InputError
+from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.intervals import ArticleBootstrap, two_sided_p
 from newsstance.evaluation.metrics import Booleans, Output, Samples, indicators, sample_metrics, to_estimate
-from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.result import Evaluation, Prediction
 from newsstance.stances import LABELS
 

@@ -41,7 +41,7 @@ def analyse_errors(
         embed: Embeds sentences, shape (n, dimensions), for the neighbours; TF-IDF where it is None.
         thresholds: Label → score from which it counts as predicted; 0.5 where it is not given.
         examples: Rows kept of each list.
-        neighbours: Training sentences shown beside each error.
+        neighbours: Training sentences shown beside each error; 0 for none.
         attributed: How many of the most confident errors get token attributions; needs ``classifier`` and captum.
 
     Returns:

@@ -7,18 +7,25 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from newsstance.configuration.schema import EvaluationConfig
+from newsstance.configuration.schema import EvaluationConfig, Neighbours
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.evaluation.baselines import Baseline, make_baselines
+from newsstance.evaluation.embedder import Embedder
+from newsstance.evaluation.explanations import check_attributable, choose_sentences, explain
 from newsstance.evaluation.metrics import Output, label_sets
+from newsstance.evaluation.remembering import RememberingScorer
 from newsstance.evaluation.result import Evaluation, Prediction, SystemOutput
 from newsstance.evaluation.slices import find_slices
 from newsstance.evaluation.systems import MODEL, Data, Scorer, measure_baseline, measure_model
 from newsstance.provenance import code_revision
 from newsstance.stances import LABELS, Label, LabelledSentence
+
+if TYPE_CHECKING:
+    from newsstance.evaluation.intervals import Floats
+    from newsstance.model.classifier import StanceClassifier
 
 LOG = logging.getLogger(__name__)
 
@@ -69,7 +76,11 @@ def evaluate_model(
     if not sentences:
         raise InputError("there are no sentences to evaluate on")
     subject = subject or Subject()
-    baselines = make_baselines(config)  # before the work: a misspelled name should not cost minutes
+    embedder = Embedder(config.embedder)
+    baselines = make_baselines(config, embedder)  # before the work: a misspelled name should not cost minutes
+    chosen = choose_sentences(config.attribute, sentences)
+    if chosen or config.attribute_errors:
+        check_attributable(classifier)
     data = Data.of(sentences, config.resamples, subject.seed)
     model = measure_model(classifier, data, config)
     measured = [model] + [
@@ -93,9 +104,13 @@ def evaluate_model(
         notes=_notes(data, baselines, subject),
     )
     if config.behaviour:
-        _run_behaviour_suite(evaluation, classifier, sentences, subject.seed)
+        scores = cast("Floats", model.output.scores)
+        remembering = RememberingScorer(classifier, data.texts, data.contexts, scores)
+        _run_behaviour_suite(evaluation, remembering, sentences, subject.seed, config.threshold)
     if config.error_analysis:
-        _analyse_errors(evaluation, train_sentences, config)
+        _analyse_errors(evaluation, train_sentences, config, classifier=classifier, embedder=embedder)
+    if chosen:
+        evaluation.explanations = list(explain(cast("StanceClassifier", classifier), chosen))
     return evaluation
 
 
@@ -143,21 +158,36 @@ def _notes(data: Data, baselines: Sequence[Baseline], subject: Subject) -> list[
 
 
 def _run_behaviour_suite(
-    evaluation: Evaluation, classifier: Any, sentences: Sequence[LabelledSentence], seed: int
+    evaluation: Evaluation,
+    classifier: RememberingScorer,
+    sentences: Sequence[LabelledSentence],
+    seed: int,
+    threshold: float,
 ) -> None:
     from newsstance.evaluation.behaviour import run_behaviour_suite
 
     LOG.info("behaviour suite")
-    evaluation.behaviour = run_behaviour_suite(classifier, sentences, seed)
+    evaluation.behaviour = run_behaviour_suite(classifier, sentences, seed, threshold=threshold)
 
 
 def _analyse_errors(
-    evaluation: Evaluation, train_sentences: Sequence[LabelledSentence], config: EvaluationConfig
+    evaluation: Evaluation,
+    train_sentences: Sequence[LabelledSentence],
+    config: EvaluationConfig,
+    *,
+    classifier: Any,
+    embedder: Embedder,
 ) -> None:
     from newsstance.evaluation.error_analysis import analyse_errors
 
     LOG.info("error analysis")
     thresholds: dict[Label, float] = dict.fromkeys(LABELS, config.threshold)
     evaluation.error_analysis = analyse_errors(
-        evaluation.predictions, train_sentences, thresholds=thresholds, examples=config.examples
+        evaluation.predictions,
+        [] if config.neighbours is Neighbours.none else train_sentences,
+        classifier=classifier,
+        embed=embedder if config.neighbours is Neighbours.embeddings else None,
+        thresholds=thresholds,
+        examples=config.examples,
+        attributed=config.attribute_errors,
     )

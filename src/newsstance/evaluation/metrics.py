@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from newsstance.evaluation.intervals import ArticleBootstrap, Floats, estimate, nan_mean
 from newsstance.evaluation.figures import NO_LABEL, Confusion, Curve, Estimate, Metrics
+from newsstance.evaluation.intervals import ArticleBootstrap, Floats, estimate, nan_mean
 from newsstance.stances import LABELS, Label, to_indicators
 
 Booleans = npt.NDArray[np.bool_]

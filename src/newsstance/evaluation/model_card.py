@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 CARD_FILE = "README.md"
 WRITTEN_BY_MODELS = frozenset({"invented", "all"})
-"""Corpora that hold the shipped texts; these and their labels come from language models, which the card says."""
+"""Corpora that hold the shipped texts, which language models wrote; the card says so."""
+
+LABELLED_BY_MODELS = WRITTEN_BY_MODELS | {"real_news"}
+"""Corpora whose labels language models read; the card says so."""
 
 LABEL_MEANINGS = {
     "acknowledgement": "the party itself admits, concedes, confirms or apologises for something against its interest",
@@ -63,8 +66,11 @@ def write_model_card(model_dir: Path, evaluation: Evaluation, training_facts: Ma
         labels=LABELS,
         names={label: style.name for label, style in LABEL_STYLES.items()},
         meanings=LABEL_MEANINGS,
-        written_by_models=facts.get("corpus", evaluation.corpus) in WRITTEN_BY_MODELS,
-        measured_on_shipped=evaluation.corpus in WRITTEN_BY_MODELS,
+        trained_on=facts.get("corpus", ""),
+        written_by_models=facts.get("corpus") in WRITTEN_BY_MODELS,
+        labelled_by_models=facts.get("corpus") in LABELLED_BY_MODELS,
+        measured_on_written=evaluation.corpus in WRITTEN_BY_MODELS,
+        measured_on_labelled=evaluation.corpus in LABELLED_BY_MODELS,
         figure=format_figure,
         verdict=verdict,
     )

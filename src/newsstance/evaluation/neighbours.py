@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from newsstance.model.classifier import StanceClassifier
-
-MAX_TOKENS = 128
-"""Tokens of a sentence that count when it is embedded."""
+from typing import Any
 
 Embed = Callable[[Sequence[str]], Any]
 """Embeds texts: an array or sparse matrix of shape (n, dimensions)."""
@@ -44,17 +38,3 @@ def nearest_neighbours(
         [(int(i), 1 - float(distance)) for i, distance in zip(row, line, strict=True)]
         for row, line in zip(indices, distances, strict=True)
     ]
-
-
-def encoder_embeddings(classifier: StanceClassifier, batch_size: int = 64) -> Embed:
-    """Embed sentences with the encoder of ``classifier``: the mean of its last hidden states.
-
-    Returns:
-        A function that gives an array of shape (n, hidden size).
-    """
-    from newsstance.evaluation.trained_baselines import mean_pooled
-
-    def embed(texts: Sequence[str]) -> Any:
-        return mean_pooled(classifier.model.base_model, classifier.tokenizer, texts, MAX_TOKENS, batch_size)
-
-    return embed

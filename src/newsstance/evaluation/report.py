@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from newsstance.display import LABEL_STYLES, label_css
 from newsstance.evaluation import report_figures
-from newsstance.evaluation.report_errors import MAX_ROWS, analysis_of, error_rows
+from newsstance.evaluation.report_errors import MAX_ROWS, analysis_of, error_rows, explanation_rows
 from newsstance.evaluation.storage import save_evaluation
 from newsstance.stances import LABELS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from newsstance.evaluation.figures import Estimate
-    from newsstance.evaluation.result import Evaluation
+    from newsstance.evaluation.result import Evaluation, SystemResult
 
 HTML_FILE = "report.html"
 MARKDOWN_FILE = "summary.md"
@@ -69,6 +69,9 @@ def render_html(evaluation: Evaluation) -> str:
         figures=_figures(evaluation),
         analysis=analysis,
         errors=error_rows(analysis),
+        explanations=explanation_rows(evaluation.explanations),
+        thresholds=threshold_rows(evaluation.model),
+        costs=_costs(evaluation),
         suspects=analysis["suspected_label_errors"][:MAX_ROWS],
     )
 
@@ -138,6 +141,25 @@ BEHAVIOUR_TESTS = {
     "invariance": "Invariance: the predicted labels stay the same when something that is no stance changes",
 }
 """Kind of test → what it asks."""
+
+
+def threshold_rows(model: SystemResult) -> list[dict[str, Any]]:
+    """Each label: the threshold in use, the cheapest, that of the best F1, and what each costs."""
+    return [
+        {
+            "label": label,
+            "used": min(sweep.points, key=lambda point: abs(point.threshold - model.threshold[label])),
+            "cheapest": next(point for point in sweep.points if point.threshold == sweep.cheapest),
+            "best": next(point for point in sweep.points if point.threshold == sweep.best_f1),
+        }
+        for label, sweep in model.sweeps.items()
+    ]
+
+
+def _costs(evaluation: Evaluation) -> dict[str, float]:
+    """Cost of a false alarm and of a miss, as the evaluation was configured."""
+    config = evaluation.config.get("evaluation") or {}
+    return {name: config.get(f"cost_of_{name}", 1.0) for name in ("false_alarm", "miss")}
 
 
 def verdict(difference: Estimate) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from newsstance.evaluation.error_analysis import analyse_errors
 from newsstance.stances import LABELS
 
 if TYPE_CHECKING:
+    from newsstance.evaluation.explanations import Explanation
     from newsstance.evaluation.result import Evaluation
 
 KIND_NAMES = {"missed": "missed", "false_alarm": "false alarm", "confused": "confused", "unsure_hit": "unsure hit"}
@@ -28,6 +31,15 @@ def error_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     """Confident errors, then unsure hits: what the table shows and what its filters look at."""
     rows = [_row(record, record["kind"]) for record in analysis["confident_errors"][:MAX_ROWS]]
     return rows + [_row(record, "unsure_hit") for record in analysis["unsure_hits"][:MAX_ROWS]]
+
+
+def explanation_rows(explanations: Sequence[Explanation]) -> list[dict[str, Any]]:
+    """Sentences that the user asked about: label → score and pieces of the text by strength of their attribution."""
+    rows = []
+    for one in explanations:
+        marked = {label: _marked(one.text, [asdict(word) for word in words]) for label, words in one.words.items()}
+        rows.append({"explanation": one, "marked": marked})
+    return rows
 
 
 def _row(record: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from newsstance.evaluation.explanations import Explanation
 from newsstance.evaluation.figures import Calibration, Confusion, Curve, Estimate, Metrics, ThresholdSweep
 from newsstance.stances import LABELS, Label
 
@@ -172,6 +173,7 @@ class Evaluation:
         notes: What a reader must know, e.g. that baselines were trained on another corpus.
         behaviour: Results of the behaviour suite; None where it was not run.
         error_analysis: The error analysis; None where it was not run.
+        explanations: What speaks for and against each label in sentences that the user asked about.
     """
 
     model_id: str
@@ -190,6 +192,7 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     behaviour: dict[str, Any] | None = None
     error_analysis: dict[str, Any] | None = None
+    explanations: list[Explanation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.systems:

@@ -10,9 +10,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.intervals import ArticleBootstrap
 from newsstance.evaluation.metrics import Booleans, Output, sample_metrics, to_estimate
-from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.result import Slice
 from newsstance.evaluation.systems import Data
 from newsstance.stances import LABELS, NARRATOR, LabelledSentence
@@ -28,6 +28,9 @@ PRONOUNS = frozenset(
 _QUOTATION = re.compile(r"[\"“”„«»]|(?:^|[\s(])['‘]\w.*?\w[,.!?]?['’](?:$|[\s).,;:!?])", re.DOTALL)
 _ENDED = re.compile(r"[.!?…:;][\"”'’)\]]*\s*$")
 _SOURCE_PREFIX = re.compile(r"^(?:([^:/#]+)[:/#]|([A-Za-z_]+?)[-_]?\d)")
+# "HORODNA, Aug 27 (Interpress) - ", "PORT VELL — "
+_DATELINE = re.compile(r"[A-Z][A-Z.'’ -]+(?:, [^()\n]{1,40}?)?(?: \([^()\n]{2,40}\))? ?(?:--|[-–—]) ?\S")
+_OPENING = 3  # sentences: headline, standfirst, then the dateline
 _HEADLINE_WORDS = 20
 _LONGEST = 2_000  # characters looked at for quotation marks
 
@@ -98,6 +101,25 @@ def by_domain(sentences: Sequence[LabelledSentence]) -> list[str]:
 def _prefix(doc: str) -> str:
     match = _SOURCE_PREFIX.match(doc)
     return (match.group(1) or match.group(2)) if match else ""
+
+
+def by_style(sentences: Sequence[LabelledSentence]) -> list[str]:
+    """Style of the outlet: field ``style``, else whether the article opens with a dateline, as agency copy does.
+
+    Single sentences without the field are left out: they show no opening.
+    """
+    openings: dict[str, list[LabelledSentence]] = defaultdict(list)
+    for sentence in sentences:
+        openings[sentence.doc].append(sentence)
+    styles = {doc: _style_by_opening(own) for doc, own in openings.items()}
+    return [str(s.extra.get("style") or styles[s.doc]) for s in sentences]
+
+
+def _style_by_opening(article: Sequence[LabelledSentence]) -> str:
+    if len(article) < 2:
+        return ""
+    opening = sorted(article, key=lambda sentence: sentence.i)[:_OPENING]
+    return "dateline" if any(_DATELINE.match(sentence.text[:_LONGEST]) for sentence in opening) else "no dateline"
 
 
 def by_length(sentences: Sequence[LabelledSentence]) -> list[str]:
@@ -179,6 +201,7 @@ def by_agreement(sentences: Sequence[LabelledSentence]) -> list[str]:
 
 CUTS: dict[str, Cut] = {
     "domain": by_domain,
+    "style": by_style,
     "length": by_length,
     "quotation": by_quotation,
     "cue": by_cue,

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from newsstance.configuration.schema import EncoderConfig
 from newsstance.errors import InputError
 from newsstance.evaluation.baselines import gold_matrix
 from newsstance.evaluation.calibration import best_thresholds
+from newsstance.evaluation.embedder import Embedder
 from newsstance.evaluation.metrics import Output
 from newsstance.stances import LABELS, LabelledSentence
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 FOLDS = 3
 """Folds of the cross-validation that sets the thresholds."""
@@ -82,77 +79,35 @@ class EmbeddingsBaseline(_LogisticBaseline):
     """Mean-pooled states of a frozen encoder, logistic regression a label.
 
     Args:
-        encoder: The encoder.
-        batch_size: Sentences a batch.
+        embedder: Embeds the sentences.
     """
 
     name = "embeddings"
 
-    def __init__(self, encoder: EncoderConfig, batch_size: int = 64) -> None:
-        self.encoder = encoder
-        self.batch_size = batch_size
-        self.description = f"frozen mean-pooled embeddings of {encoder.name}, logistic regression"
-
-    def _fit_features(self, texts: Sequence[str]) -> Any:
-        self._model, self._tokenizer = load_frozen(self.encoder)
-        return self._features(texts)
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+        self.description = f"frozen mean-pooled embeddings of {embedder.encoder.name}, logistic regression"
 
     def _features(self, texts: Sequence[str]) -> Any:
-        return mean_pooled(self._model, self._tokenizer, texts, self.encoder.max_tokens, self.batch_size)
-
-
-def load_frozen(config: EncoderConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The encoder without a head, in evaluation mode, and its tokenizer.
-
-    Raises:
-        InputError: Where there is no such encoder.
-    """
-    from transformers import AutoModel, AutoTokenizer
-
-    from newsstance.model.encoder import locate_encoder
-
-    location = locate_encoder(config)
-    options: dict[str, Any] = {"revision": config.revision, "trust_remote_code": False}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(location, **options)
-        return AutoModel.from_pretrained(location, use_safetensors=True, **options).eval(), tokenizer
-    except (OSError, ValueError, KeyError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"evaluation.embedder={config.name}: cannot be loaded: {reason}") from error
-
-
-def mean_pooled(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int, batch_size: int
-) -> np.ndarray:
-    """The mean of the last hidden states of each text, scaled to length 1. *Shape:* ``(texts, hidden size)``."""
-    import torch
-    from rich.progress import track
-
-    longest_first = sorted(range(len(texts)), key=lambda n: -len(texts[n]))  # alike lengths in a batch: less padding
-    batches = [longest_first[start : start + batch_size] for start in range(0, len(texts), batch_size)]
-    pooled = np.zeros((len(texts), model.config.hidden_size))
-    with torch.inference_mode():
-        for batch in track(batches, "embeddings", transient=True, disable=len(batches) < 10):
-            inputs = tokenizer(
-                [texts[n] for n in batch], padding=True, truncation=True, max_length=max_tokens, return_tensors="pt"
-            ).to(model.device)
-            mask = inputs["attention_mask"][..., None]
-            states = model(**inputs).last_hidden_state * mask
-            mean = states.sum(dim=1) / mask.sum(dim=1).clamp(min=1)
-            pooled[batch] = torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy()
-    return pooled
+        return self.embedder(texts)
 
 
 def _fit_each(features: Any, gold: np.ndarray, seed: int) -> list[Any]:
-    """One classifier a label; a constant one for a label that all sentences carry, or none."""
+    """One classifier a label; a constant one for a label that all sentences carry, or none.
+
+    On one thread: L-BFGS takes thousands of short steps, and BLAS threads that wait for one another at each of them
+    make a fit forty times slower as soon as anything else uses a core.
+    """
     from sklearn.dummy import DummyClassifier
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     classifiers = []
     for k in range(gold.shape[1]):
         constant = gold[:, k].all() or not gold[:, k].any()
         model = DummyClassifier() if constant else LogisticRegression(C=10.0, max_iter=300, random_state=seed)
-        classifiers.append(model.fit(features, gold[:, k]))
+        with threadpool_limits(limits=1):
+            classifiers.append(model.fit(features, gold[:, k]))
     return classifiers
 
 

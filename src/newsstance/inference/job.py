@@ -13,11 +13,11 @@ from typing import Any
 from newsstance.articles.article import Article
 from newsstance.articles.reading import read_articles
 from newsstance.articles.rejects import RejectLog
-from newsstance.configuration.schema import OutputConfig, ReaderConfig
+from newsstance.configuration.schema import OutputConfig, OutputFormat, ReaderConfig
 from newsstance.errors import InputError
 from newsstance.inference.prediction import ScoredArticle, Scorer, parquet_schema, predict_articles
 from newsstance.progress import counted
-from newsstance.writing import STDOUT, open_writer
+from newsstance.writing import STDOUT, open_writer, output_file
 
 
 @dataclass
@@ -68,7 +68,7 @@ def run_prediction(
     Raises:
         InputError: Where the input is missing, or not one article of it can be read.
     """
-    predictions = predictions_path(output, folder)
+    predictions = output_file(output.path, "predictions", output.format is OutputFormat.parquet, folder)
     beside = folder if predictions == STDOUT else Path(predictions).parent
     rejects = RejectLog(beside / "rejects.jsonl")
     articles = _first_checked(read_articles(input, reader, rejects.add))
@@ -87,18 +87,6 @@ def run_prediction(
     rejects.close()
     summary.rejects, summary.rejects_file = rejects.count, rejects.path if rejects.count else None
     return summary
-
-
-def predictions_path(output: OutputConfig, folder: Path) -> str:
-    """The file that predictions go to: ``output.path`` where it names a file or stdout, else a file in that folder."""
-    if output.path == STDOUT:
-        return STDOUT
-    name = f"predictions.{output.format.value}"
-    if output.path is None:
-        return str(folder / name)
-    path = Path(output.path)
-    is_file = path.suffix in {".jsonl", ".parquet", ".gz"} and not path.is_dir()
-    return str(path if is_file else path / name)
 
 
 def _first_checked(articles: Iterator[Article]) -> Iterable[Article]:

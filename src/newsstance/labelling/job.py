@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,9 +16,8 @@ from newsstance.configuration.schema import LabelOutputConfig, OutputFormat, Rea
 from newsstance.errors import InputError
 from newsstance.labelling.labeller import Labeller
 from newsstance.labelling.records import label_articles, parquet_schema
-from newsstance.writing import STDOUT, open_writer
-
-_FILE_SUFFIXES = {".jsonl", ".parquet", ".gz"}
+from newsstance.progress import counted
+from newsstance.writing import STDOUT, open_writer, output_file
 
 
 @dataclass
@@ -71,14 +69,14 @@ def run_labelling(
     Raises:
         InputError: Where the input is missing, not one article of it can be read, or the output cannot be.
     """
-    path = labels_path(output, folder)
+    path = output_file(output.path, "labels", output.format is OutputFormat.parquet, folder)
     rejects = RejectLog((folder if path == STDOUT else Path(path).parent) / "rejects.jsonl")
     articles = read_articles(input, reader, rejects.add)
     articles = chain(list(islice(articles, 1)), articles)  # a missing input is an error before a model is loaded
     labeller = load_labeller()
     summary = LabellingSummary(path, labeller.name)
     with open_writer(path, parquet_schema() if path.endswith(".parquet") else None) as writer:
-        for portion in label_articles(_counted(articles, summary), labeller):
+        for portion in label_articles(_tallied(counted(articles, "articles"), summary), labeller):
             writer.write([sentence.to_record() for sentence in portion])
             summary.sentences += len(portion)
             summary.labels.update(label for sentence in portion for label in sentence.labels)
@@ -89,33 +87,7 @@ def run_labelling(
     return summary
 
 
-def labels_path(output: LabelOutputConfig, folder: Path) -> str:
-    """The file that records go to: ``output.path`` where it names a file (or stdout), else a file in that folder.
-
-    Raises:
-        InputError: Where Parquet is asked for on stdout.
-    """
-    if output.path == STDOUT:
-        if output.format is OutputFormat.parquet:
-            raise InputError("output.format=parquet: stdout takes JSONL only (give output=FILE.parquet)")
-        return STDOUT
-    name = f"labels.{output.format.value}"
-    if output.path is None:
-        return str(folder / name)
-    path = Path(output.path).expanduser()
-    return str(path if path.suffix in _FILE_SUFFIXES and not path.is_dir() else path / name)
-
-
-def _counted(articles: Iterable[Article], summary: LabellingSummary) -> Iterator[Article]:
-    """Count the articles and show how many have been read; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.completed} articles"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("articles", total=None)
-        for article in articles:
-            summary.articles += 1
-            progress.advance(task)
-            yield article
+def _tallied(articles: Iterable[Article], summary: LabellingSummary) -> Iterator[Article]:
+    for article in articles:
+        summary.articles += 1
+        yield article

@@ -47,7 +47,8 @@ class StanceClassifier:
         model_id: str = "",
         backend: BackendConfig | None = None,
     ) -> None:
-        self.model = model.eval()
+        model.train(False)
+        self.model = model
         self.tokenizer = tokenizer
         self.metadata = metadata
         self.model_id = metadata.model_id if metadata else model_id

@@ -17,7 +17,7 @@ def uses_bf16(precision: Precision) -> bool:
     if precision is not Precision.auto:
         return precision is Precision.bf16
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from torch.nn import Linear
     from transformers import PreTrainedModel
 
 
@@ -18,22 +19,31 @@ def macro_f1(gold: np.ndarray, scores: np.ndarray, threshold: float = 0.5) -> fl
 
 
 def best_threshold(gold: np.ndarray, scores: np.ndarray) -> float:
-    """The threshold with the highest F1 for one label; 0.5 where the label never occurs.
+    """The threshold with the highest expected F1 for one label; 0.5 where the label tells nothing.
 
-    Averaged over the thresholds within 0.01 of the best F1: the single best one follows the noise of a small split.
+    The scores are calibrated first (Platt scaling, two parameters), and F1 is expected under the calibrated scores. The
+    threshold that does best on the labels themselves follows the noise of a small split: with 60 positives it moved
+    between 0.3 and 0.8 from run to run.
+
+    Source: Lipton, Elkan and Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure" (2014).
 
     Args:
         gold: 0/1 vector of shape (n,).
         scores: Scores in [0, 1] of shape (n,).
     """
-    from sklearn.metrics import precision_recall_curve
+    from sklearn.linear_model import LogisticRegression
 
-    if not gold.any():
+    if gold.min() == gold.max():
         return 0.5
-    precision, recall, thresholds = precision_recall_curve(gold, scores)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    near_best = thresholds[f1[:-1] >= f1[:-1].max() - 0.01]
-    return float(np.clip(_sigmoid(_logit(near_best).mean()), 0.05, 0.95))
+    logits = _logit(scores)
+    platt = LogisticRegression().fit(logits[:, None], gold)
+    if platt.coef_[0, 0] <= 0:  # higher scores do not mean likelier labels: nothing to set a threshold by
+        return 0.5
+    chances = np.sort(platt.predict_proba(logits[:, None])[:, 1])[::-1]
+    expected_f1 = 2 * np.cumsum(chances) / (np.arange(1, len(chances) + 1) + chances.sum())
+    lowest = chances[int(expected_f1.argmax())]
+    logit_threshold = (_logit(np.array(lowest)) - platt.intercept_[0]) / platt.coef_[0, 0]
+    return float(np.clip(1 / (1 + np.exp(-logit_threshold)), 0.05, 0.95))
 
 
 def fold_thresholds(model: PreTrainedModel, gold: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -52,11 +62,11 @@ def fold_thresholds(model: PreTrainedModel, gold: np.ndarray, scores: np.ndarray
     shift = _logit(np.array([best_threshold(gold[:, k], scores[:, k]) for k in range(gold.shape[1])]))
     with torch.no_grad():
         bias = output_layer(model).bias
-        bias -= torch.as_tensor(shift, dtype=bias.dtype, device=bias.device)
+        bias.sub_(torch.as_tensor(shift, dtype=bias.dtype, device=bias.device))
     return shift
 
 
-def output_layer(model: PreTrainedModel) -> torch.nn.Linear:  # noqa: F821
+def output_layer(model: PreTrainedModel) -> Linear:
     """The linear layer that ends in the logits: the last one with as many outputs as there are labels."""
     from torch import nn
 
@@ -67,7 +77,3 @@ def output_layer(model: PreTrainedModel) -> torch.nn.Linear:  # noqa: F821
 def _logit(share: np.ndarray) -> np.ndarray:
     clipped = np.clip(share, 1e-6, 1 - 1e-6)
     return np.asarray(np.log(clipped / (1 - clipped)))
-
-
-def _sigmoid(value: float) -> float:
-    return float(1 / (1 + np.exp(-value)))

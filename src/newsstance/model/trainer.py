@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import Dataset, Sampler
-from transformers import EarlyStoppingCallback, EvalPrediction, PrinterCallback, Trainer, TrainerCallback
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+)
 from transformers.trainer_callback import TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
@@ -19,6 +26,9 @@ from newsstance.errors import InputError
 from newsstance.model.encoder import parameter_groups
 from newsstance.model.sampling import LengthGroupedSampler
 from newsstance.model.threshold import macro_f1
+
+if TYPE_CHECKING:
+    import datasets
 
 LOG = logging.getLogger(__name__)
 
@@ -45,7 +55,7 @@ class StanceTrainer(Trainer):
         """AdamW with the learning rates of encoder and head."""
         if self.optimizer is None:
             groups = parameter_groups(
-                self.model,
+                cast(PreTrainedModel, self.model),
                 learning_rate=self.recipe.learning_rate,
                 head_learning_rate=self.recipe.head_learning_rate,
                 weight_decay=self.recipe.weight_decay,
@@ -54,11 +64,12 @@ class StanceTrainer(Trainer):
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int]:
+        rows = cast("datasets.Dataset", self.train_dataset)
         return LengthGroupedSampler(
-            [len(ids) for ids in self.train_dataset["input_ids"]],
+            [len(ids) for ids in rows["input_ids"]],
             self.args.train_batch_size,
             self.args.seed,
-            labelled=[any(labels) for labels in self.train_dataset["labels"]],
+            labelled=[any(labels) for labels in rows["labels"]],
             unlabelled_share=self.recipe.unlabelled_share,
         )
 

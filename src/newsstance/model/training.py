@@ -18,8 +18,8 @@ from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import freeze, load_encoder
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
-from newsstance.model.tracking import prepare_tracker
 from newsstance.model.threshold import fold_thresholds, macro_f1
+from newsstance.model.tracking import prepare_tracker
 from newsstance.provenance import code_revision, hash_json, library_versions
 from newsstance.stances import LABELS, LabelledSentence
 
@@ -139,7 +139,7 @@ def _run_trainer(
         processing_class=tokenizer,
         recipe=job.trainer,
     )
-    last = get_last_checkpoint(str(checkpoints))
+    last = get_last_checkpoint(str(checkpoints))  # type: ignore[no-untyped-call]
     if last:
         LOG.info("going on from %s", last)
     trainer.train(resume_from_checkpoint=last)

@@ -1,0 +1,53 @@
+"""Short forms of the command line."""
+
+import pytest
+
+from newsstance.configuration.overrides import expand_shorthands
+from newsstance.configuration.schema import CompareConfig, CorpusFetchConfig, PredictConfig, TrainConfig
+from newsstance.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("corpus=invented", ["corpus=invented"]),
+        ("corpus=my.jsonl", ["corpus=custom", "corpus.paths=['my.jsonl']"]),
+        ("corpus=../a/b.jsonl", ["corpus=custom", "corpus.paths=['../a/b.jsonl']"]),
+        ("corpus=[a.jsonl,b.jsonl]", ["corpus=custom", "corpus.paths=['a.jsonl','b.jsonl']"]),
+        ("encoder=minilm", ["encoder=minilm"]),
+        ("encoder=org/model", ["encoder=custom", "encoder.name='org/model'"]),
+        ("encoder=a/b,c/d", ["encoder=custom", "encoder.name='a/b','c/d'"]),
+        ("trainer.epochs=2", ["trainer.epochs=2"]),
+        ("seed=1,2", ["seed=1,2"]),
+        ("--multirun", ["--multirun"]),
+    ],
+)
+def test_a_value_that_is_no_config_is_a_path_or_name(typed, expected):
+    assert expand_shorthands([typed], TrainConfig) == expected
+
+
+def test_output_is_short_for_its_path():
+    assert expand_shorthands(["output=out dir/x.jsonl"], PredictConfig) == ["output.path='out dir/x.jsonl'"]
+
+
+def test_a_text_that_hydra_cannot_parse_is_taken_literally():
+    assert expand_shorthands(["input=my [old] file.txt"], PredictConfig) == ["input='my [old] file.txt'"]
+
+
+def test_a_sweep_over_configs_and_paths_together_is_refused():
+    with pytest.raises(InputError, match="mixes configs"):
+        expand_shorthands(["corpus=invented,my.jsonl"], TrainConfig)
+
+
+def test_a_config_dir_adds_options(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "mine.yaml").write_text("name: mine\n")
+    assert expand_shorthands(["corpus=mine"], TrainConfig, [tmp_path]) == ["corpus=mine"]
+
+
+def test_words_without_a_key_are_the_runs_to_compare():
+    assert expand_shorthands(["a", "b"], CompareConfig) == ["runs=['a','b']"]
+
+
+def test_from_is_where_texts_come_from():
+    assert expand_shorthands(["from=folder"], CorpusFetchConfig) == ["source=folder"]
