@@ -16,7 +16,7 @@ from newsstance.evaluation.baselines import MajorityBaseline, gold_matrix, make_
 from newsstance.evaluation.embedder import Embedder
 from newsstance.evaluation.llm_baseline import LlmBaseline, parse_answer
 from newsstance.evaluation.pretrained_baselines import NliBaseline, SetFitBaseline, sample_per_label
-from newsstance.evaluation.trained_baselines import EmbeddingsBaseline, TfidfBaseline
+from newsstance.evaluation.trained_baselines import EmbeddingsBaseline, TfidfBaseline, draw_articles
 from newsstance.stances import LABELS, LabelledSentence, Stance
 
 NAMES = ("Belmar", "Ostrova", "Otto Brandvik", "the ferry line", "Lena Farro", "the ministry")
@@ -96,6 +96,18 @@ def test_embeddings_learn_from_frozen_states(tiny_encoder):
     alone._classifiers, alone._thresholds = baseline._classifiers, baseline._thresholds
     alone = alone.predict(texts[4:5], [""]).scores
     assert alone[0] == pytest.approx(together[4], abs=1e-4), "padding must not change an embedding"
+
+
+def test_embeddings_learn_from_a_sample_of_whole_articles(tiny_encoder):
+    sentences = corpus(120)
+    baseline = EmbeddingsBaseline(Embedder(EncoderConfig(str(tiny_encoder), max_tokens=64)), most=50)
+    baseline.fit(sentences, 0)
+    assert baseline.description.endswith("48 training sentences"), "eight articles of six sentences"
+    sample = draw_articles(sentences, 50, seed=0)
+    assert len(sample) == 48
+    assert all(sum(s.doc == doc for s in sample) == 6 for doc in {s.doc for s in sample})
+    assert sample == draw_articles(sentences, 50, seed=0) != draw_articles(sentences, 50, seed=1)
+    assert draw_articles(sentences, 120, seed=0) == sentences
 
 
 def test_a_text_is_embedded_once(tiny_encoder, monkeypatch):

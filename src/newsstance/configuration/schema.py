@@ -171,6 +171,8 @@ class EvaluationConfig:
         attribute_errors: Of so many of the surest errors as well.
         embedder: Encoder of embeddings (its states are mean-pooled), for the baselines embeddings and setfit, and for
             near neighbours.
+        embeddings_sentences: Training sentences that the baseline embeddings learns from, whole articles drawn at
+            random: encoding all of them would take minutes on a CPU.
         setfit_per_label: Training sentences of each label (and of none) that SetFit learns from.
         nli_model: Folder or hub id of an NLI model: adds the baseline nli; null for none.
         llm_base_url: OpenAI-compatible endpoint, e.g. ``http://localhost:8000/v1``: adds the baseline llm, which sends
@@ -191,6 +193,7 @@ class EvaluationConfig:
     attribute: list[str] = field(default_factory=list)
     attribute_errors: int = 0
     embedder: EncoderConfig = field(default_factory=EncoderConfig)
+    embeddings_sentences: int = 4000
     setfit_per_label: int = 32
     nli_model: str | None = None
     llm_base_url: str | None = None

@@ -63,7 +63,7 @@ def attribute_words(
     special = [start == end for start, end in offsets]
     baseline = ids.clone()
     baseline[0, [not is_special for is_special in special]] = tokenizer.pad_token_id or 0
-    column = {name: int(index) for index, name in model.config.id2label.items()}[label]
+    column = {name: int(index) for index, name in (model.config.id2label or {}).items()}[label]
 
     def logits(input_ids: Any) -> Any:
         expanded = {name: tensor.expand(input_ids.shape[0], -1) for name, tensor in inputs.items()}

@@ -91,7 +91,7 @@ def make_baselines(config: EvaluationConfig, embedder: Embedder | None = None) -
         "majority": MajorityBaseline,
         "rules": RulesBaseline,
         "tfidf": TfidfBaseline,
-        "embeddings": lambda: EmbeddingsBaseline(embedder or Embedder(config.embedder)),
+        "embeddings": lambda: EmbeddingsBaseline(embedder or Embedder(config.embedder), config.embeddings_sentences),
         "setfit": lambda: SetFitBaseline(config.embedder, config.setfit_per_label),
     }
     unknown = [name for name in config.baselines if name not in makers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,16 +81,39 @@ class EmbeddingsBaseline(_LogisticBaseline):
 
     Args:
         embedder: Embeds the sentences.
+        most: Training sentences that it learns from; whole articles, drawn at random.
     """
 
     name = "embeddings"
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, most: int = 4000) -> None:
         self.embedder = embedder
+        self.most = most
         self.description = f"frozen mean-pooled embeddings of {embedder.encoder.name}, logistic regression"
+
+    def fit(self, sentences: Sequence[LabelledSentence], seed: int) -> None:
+        """Learn from a sample of the articles: encoding a sentence costs as much as scoring one with the model."""
+        sample = draw_articles(sentences, self.most, seed)
+        if len(sample) < len(sentences):
+            self.description += f", {len(sample)} training sentences"
+        super().fit(sample, seed)
 
     def _features(self, texts: Sequence[str]) -> Any:
         return self.embedder(texts)
+
+
+def draw_articles(sentences: Sequence[LabelledSentence], most: int, seed: int) -> list[LabelledSentence]:
+    """Whole articles in a random order, as long as they hold no more than ``most`` sentences together."""
+    if len(sentences) <= most:
+        return list(sentences)
+    sizes = Counter(sentence.doc for sentence in sentences)
+    docs = sorted(sizes)
+    drawn: set[str] = set()
+    for index in np.random.default_rng(seed).permutation(len(docs)):
+        if most >= sizes[docs[index]]:
+            most -= sizes[docs[index]]
+            drawn.add(docs[index])
+    return [sentence for sentence in sentences if sentence.doc in drawn]
 
 
 def _fit_each(features: Any, gold: np.ndarray, seed: int) -> list[Any]:

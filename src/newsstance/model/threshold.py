@@ -66,6 +66,11 @@ def fold_thresholds(model: PreTrainedModel, gold: np.ndarray, scores: np.ndarray
     return shift
 
 
+def shifted(scores: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """The scores (n, 3) that a model gives after ``shift`` (3,) was subtracted from its logits."""
+    return np.asarray(1 / (1 + np.exp(shift - _logit(scores))))
+
+
 def output_layer(model: PreTrainedModel) -> Linear:
     """The linear layer that ends in the logits: the last one with as many outputs as there are labels."""
     from torch import nn

@@ -18,7 +18,7 @@ from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import freeze, load_encoder
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
-from newsstance.model.threshold import fold_thresholds, macro_f1
+from newsstance.model.threshold import fold_thresholds, macro_f1, shifted
 from newsstance.model.tracking import prepare_tracker
 from newsstance.provenance import code_revision, hash_json, library_versions
 from newsstance.stances import LABELS, LabelledSentence
@@ -212,7 +212,6 @@ def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedToken
     scores = classifier.predict_proba([sentence.text for sentence in validation])
     gold = indicators(validation)
     shift = fold_thresholds(model, gold, scores)
-    folded = classifier.predict_proba([sentence.text for sentence in validation])
     metadata = ModelMetadata(
         model_id=f"{Path(job.encoder.name).name}-{job.key[:8]}",
         key=job.key,
@@ -224,7 +223,7 @@ def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedToken
         code_revision=code_revision(),
         libraries=library_versions(),
         figures={
-            "validation_macro_f1": round(macro_f1(gold, folded), 4),
+            "validation_macro_f1": round(macro_f1(gold, shifted(scores, shift)), 4),
             "sentences": {name: len(part) for name, part in job.splits.items()},
         },
     )
