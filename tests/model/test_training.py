@@ -14,7 +14,8 @@ import pytest
 
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
-from newsstance.model.training import CHECKPOINTS, TrainingJob, is_trained, train
+from newsstance.model.threshold import macro_f1
+from newsstance.model.training import CHECKPOINTS, TrainingJob, indicators, is_trained, train
 from newsstance.stances import LabelledSentence, Stance
 
 WORDS = {"acknowledgement": "admitted", "denial": "denied", "third_party_skepticism": "doubted"}
@@ -55,13 +56,12 @@ def job(encoder: Path, seed: int = 1, **recipe: object) -> TrainingJob:
 
 
 def test_training_learns_what_a_word_decides(tiny_encoder, tmp_path):
-    classifier = train(job(tiny_encoder, epochs=25, patience=50), tmp_path / "model")
+    """Giving every sentence every label would reach 0.4; the tiny random encoder gets to 0.75 and more."""
+    learning = job(tiny_encoder, epochs=30, patience=50, learning_rate=1e-3, evaluations_per_epoch=1)
+    classifier = train(learning, tmp_path / "model")
     test = sentences(16, "test")
-    right = sum(
-        labels == sentence.labels
-        for labels, sentence in zip(classifier.predict([s.text for s in test]), test, strict=True)
-    )
-    assert right >= 14
+    scores = classifier.predict_proba([sentence.text for sentence in test])
+    assert macro_f1(indicators(test), scores) > 0.6
 
 
 def test_same_seed_same_weights_other_seed_others(tiny_encoder, tmp_path):

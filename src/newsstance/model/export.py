@@ -52,7 +52,7 @@ def export_onnx(classifier: StanceClassifier, folder: Path) -> Path:
         tuple(encoded.values()),
         input_names=names,
         output_names=["logits"],
-        dynamic_shapes=([free] * len(names),),
+        dynamic_shapes=(tuple(free for _ in names),),
         dynamo=True,
         verbose=False,
     )
