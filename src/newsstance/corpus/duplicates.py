@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -50,6 +51,7 @@ def find_repeats(texts: Sequence[str], threshold: float) -> Iterator[Repeat]:
     that chains of pairs reach all of them without n² pairs.
     """
     index = _Index(threshold)
+    occurrences = Counter(zlib.crc32(gram) for text in texts for gram in _three_grams(words(text)))
     firsts: dict[str, int] = {}
     for position, text in enumerate(texts):
         normal = words(text)
@@ -60,6 +62,8 @@ def find_repeats(texts: Sequence[str], threshold: float) -> Iterator[Repeat]:
             yield Repeat(first, position, 1.0)
             continue
         grams = _three_grams(normal)
+        if sum(occurrences[zlib.crc32(gram)] > 1 for gram in grams) < threshold * len(grams):
+            continue  # a pair of this similarity shares so many 3-grams; few sentences do, and signatures are slow
         signature = _signature(grams)
         yield from (Repeat(other, position, found) for other, found in index.query(grams, signature))
         index.add(position, grams, signature)
