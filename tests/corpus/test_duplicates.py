@@ -4,7 +4,27 @@ import random
 
 from newsstance.corpus.duplicates import find_repeats
 
-WORDS = "the mill admitted on monday that its boiler had leaked into river and engineers doubt a claim of mayor".split()
+WORDS = [
+    "the",
+    "mill",
+    "admitted",
+    "on",
+    "monday",
+    "that",
+    "its",
+    "boiler",
+    "had",
+    "leaked",
+    "into",
+    "river",
+    "and",
+    "engineers",
+    "doubt",
+    "a",
+    "claim",
+    "of",
+    "mayor",
+]
 
 
 def jaccard(one: str, other: str) -> float:
