@@ -76,6 +76,14 @@ def test_what_cannot_be_used_is_one_line_and_exit_code_2(words, message, capsys)
     assert message in one_line_error(capsys)
 
 
+def test_200_mb_of_one_line_is_one_line_and_exit_code_2(tmp_path, capsys):
+    with (tmp_path / "long.txt").open("wb") as file:
+        for _ in range(200):
+            file.write(b"word " * 200_000)
+    assert main(["predict", "input=long.txt"]) == 2
+    assert "long.txt: larger than 64 MB" in one_line_error(capsys)
+
+
 def test_no_space_left_is_one_line_and_exit_code_2(capsys, monkeypatch):
     import errno
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
-from newsstance.articles.article import Reject
+from newsstance.articles.article import Article, Reject
+from newsstance.errors import InputError
 from newsstance.writing import to_line
 
 LOG = logging.getLogger(__name__)
@@ -39,8 +42,18 @@ class RejectLog:
         if self.count:
             LOG.warning("%d records could not be read: see %s", self.count, self.path)
 
-    def explain_nothing_read(self, input: str) -> str:
-        """Why not one article of ``input`` was read."""
+    def first_read(self, articles: Iterator[Article], input: str) -> Iterator[Article]:
+        """The same articles, the first of which has been read: bad input is an error before a model is loaded.
+
+        Raises:
+            InputError: Where not one article of ``input`` can be read.
+        """
+        first = list(islice(articles, 1))
+        if not first:
+            raise InputError(self._explain_nothing_read(input))
+        return chain(first, articles)
+
+    def _explain_nothing_read(self, input: str) -> str:
         if self.first is None:
             return f"{input}: holds no article"
         place = self.first.file if self.first.row is None else f"{self.first.file}, row {self.first.row}"

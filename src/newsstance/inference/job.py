@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from newsstance.articles.article import Article
 from newsstance.articles.reading import read_articles
 from newsstance.articles.rejects import RejectLog
 from newsstance.configuration.schema import OutputConfig, OutputFormat, ReaderConfig
-from newsstance.errors import InputError
 from newsstance.inference.prediction import ScoredArticle, Scorer, parquet_schema, predict_articles
 from newsstance.progress import counted
 from newsstance.writing import STDOUT, open_writer, output_file
@@ -71,7 +68,7 @@ def run_prediction(
     predictions = output_file(output.path, "predictions", output.format is OutputFormat.parquet, folder)
     beside = folder if predictions == STDOUT else Path(predictions).parent
     rejects = RejectLog(beside / "rejects.jsonl")
-    articles = _first_checked(read_articles(input, reader, rejects.add))
+    articles = rejects.first_read(read_articles(input, reader, rejects.add), input)
     scorer = load_scorer()
     summary = PredictionSummary(predictions=predictions)
     schema = parquet_schema() if predictions.endswith(".parquet") else None
@@ -82,16 +79,9 @@ def run_prediction(
                 _count(summary, scored)
                 if output.html and len(summary.pages) < output.max_pages and predictions != STDOUT:
                     summary.pages.append(_write_page(scored, beside / "pages", scorer.model_id))
-        if summary.articles == 0:
-            raise InputError(rejects.explain_nothing_read(input))
     rejects.close()
     summary.rejects, summary.rejects_file = rejects.count, rejects.path if rejects.count else None
     return summary
-
-
-def _first_checked(articles: Iterator[Article]) -> Iterable[Article]:
-    """Read the first article now, so that a missing input is an error before the model is loaded."""
-    return chain(list(islice(articles, 1)), articles)
 
 
 def _count(summary: PredictionSummary, scored: ScoredArticle) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from newsstance.articles.article import Article
 from newsstance.articles.reading import read_articles
 from newsstance.articles.rejects import RejectLog
 from newsstance.configuration.schema import LabelOutputConfig, OutputFormat, ReaderConfig
-from newsstance.errors import InputError
 from newsstance.labelling.labeller import Labeller
 from newsstance.labelling.records import label_articles, parquet_schema
 from newsstance.progress import counted
@@ -71,8 +69,7 @@ def run_labelling(
     """
     path = output_file(output.path, "labels", output.format is OutputFormat.parquet, folder)
     rejects = RejectLog((folder if path == STDOUT else Path(path).parent) / "rejects.jsonl")
-    articles = read_articles(input, reader, rejects.add)
-    articles = chain(list(islice(articles, 1)), articles)  # a missing input is an error before a model is loaded
+    articles = rejects.first_read(read_articles(input, reader, rejects.add), input)
     labeller = load_labeller()
     summary = LabellingSummary(path, labeller.name)
     with open_writer(path, parquet_schema() if path.endswith(".parquet") else None) as writer:
@@ -80,8 +77,6 @@ def run_labelling(
             writer.write([sentence.to_record() for sentence in portion])
             summary.sentences += len(portion)
             summary.labels.update(label for sentence in portion for label in sentence.labels)
-        if summary.articles == 0:
-            raise InputError(rejects.explain_nothing_read(input))
     rejects.close()
     summary.rejects, summary.rejects_file = rejects.count, rejects.path if rejects.count else None
     return summary
