@@ -11,13 +11,10 @@ import numpy as np
 
 from newsstance.configuration.schema import BackendConfig
 from newsstance.errors import InputError
-from newsstance.model.batching import pack_by_length
+from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length
 from newsstance.model.location import find_model
-from newsstance.model.metadata import ModelMetadata
+from newsstance.model.metadata import ONNX_FILE, ModelMetadata
 from newsstance.stances import LABELS
-
-ONNX_FILE = "model.onnx"
-WINDOW_OVERLAP = 16
 
 
 class OnnxClassifier:

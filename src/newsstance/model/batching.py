@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+WINDOW_OVERLAP = 16
+"""Tokens that neighbouring windows of a too long sentence share."""
+
 
 def pack_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[np.ndarray]:
     """Cut the items, sorted by length, into batches that hold at most ``max_tokens`` tokens, padding included.

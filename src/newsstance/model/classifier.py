@@ -10,7 +10,7 @@ import numpy as np
 
 from newsstance.configuration.schema import BackendConfig
 from newsstance.errors import InputError
-from newsstance.model.batching import pack_by_length
+from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length
 from newsstance.model.location import LATEST, find_model
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
@@ -18,9 +18,6 @@ from newsstance.stances import LABELS, Label, from_scores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-WINDOW_OVERLAP = 16
-"""Tokens that neighbouring windows of a too long sentence share."""
 
 
 class StanceClassifier:

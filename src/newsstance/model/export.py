@@ -11,8 +11,8 @@ import numpy as np
 
 from newsstance.errors import InputError
 from newsstance.model.classifier import StanceClassifier
+from newsstance.model.metadata import ONNX_FILE
 
-ONNX_FILE = "model.onnx"
 REPORT_FILE = "export.json"
 
 PARITY_SENTENCES = (

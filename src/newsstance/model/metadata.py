@@ -10,6 +10,7 @@ from typing import Any
 from newsstance.errors import InputError
 
 FILE_NAME = "newsstance.json"
+ONNX_FILE = "model.onnx"
 FORMAT_VERSION = 1
 
 
