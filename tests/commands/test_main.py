@@ -125,6 +125,22 @@ def test_multirun_runs_every_point_and_reports_the_one_that_fails(tmp_path, caps
     assert len(list(tmp_path.glob("outputs/corpus_split/*/*/*/run.json"))) == 2
 
 
+def test_an_experiment_may_pin_groups_that_a_command_does_not_have(capsys):
+    """debug sets the evaluation too; train has none, and takes the rest."""
+    from hydra import compose, initialize_config_dir
+
+    from newsstance.configuration import resolvers
+    from newsstance.configuration.schema import PipelineConfig, TrainConfig
+    from newsstance.configuration.typed import to_typed
+
+    resolvers.register()
+    with initialize_config_dir(str(configs_dir()), version_base="1.3"):
+        assert to_typed(compose("train", ["experiment=debug"]), TrainConfig).trainer.max_steps == 6
+        assert not to_typed(compose("pipeline", ["experiment=debug"]), PipelineConfig).evaluation.behaviour
+    assert main(["train", "evaluation.behaviour=false"]) == 2
+    assert "evaluation" in one_line_error(capsys)
+
+
 def test_a_config_dir_adds_configs_of_ones_own(tmp_path, capsys):
     folder = tmp_path / "mine" / "trainer"
     folder.mkdir(parents=True)

@@ -15,6 +15,9 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
+GROUPS = ("corpus", "encoder", "trainer", "tracker", "evaluation", "backend", "reader", "labeller")
+"""The config groups that hold settings; no command has all of them."""
+
 
 class Precision(Enum):
     """Number format of the encoder's matrix products."""

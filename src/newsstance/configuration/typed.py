@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from newsstance.configuration.schema import GROUPS
 from newsstance.errors import InputError
 
 Config = TypeVar("Config")
@@ -19,13 +20,19 @@ def to_typed(config: DictConfig, schema: type[Config]) -> Config:
         InputError: On an unknown key, a value of the wrong type, or a value that must be given and is not.
     """
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(schema), config)
+        merged = OmegaConf.merge(OmegaConf.structured(schema), _without_foreign_groups(config, schema))
         return cast(Config, OmegaConf.to_object(merged))
     except MissingMandatoryValue as error:
         key = error.full_key or "a value"
         raise InputError(f"{key} must be given: add {_short_key(str(key))}=VALUE to the command") from error
     except OmegaConfBaseException as error:
         raise InputError(describe(error)) from error
+
+
+def _without_foreign_groups(config: DictConfig, schema: type[Any]) -> DictConfig:
+    """``config`` without the groups that the command does not have: an experiment pins more than each command uses."""
+    foreign = set(GROUPS) - set(schema.__dataclass_fields__)
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key not in foreign])
 
 
 def describe(error: BaseException) -> str:
