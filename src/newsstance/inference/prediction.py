@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from newsstance.articles.article import Article
-from newsstance.articles.segmentation import split_sentences
+from newsstance.articles.portions import PORTION_SENTENCES, contexts, in_portions
 from newsstance.stances import LABELS, Sentence, from_scores
 
 if TYPE_CHECKING:
     import pyarrow
-
-PORTION_SENTENCES = 2048
-"""Sentences that are scored together: enough to sort by length, few enough to keep memory flat."""
 
 
 class Scorer(Protocol):
@@ -42,10 +39,10 @@ def predict_articles(articles: Iterable[Article], scorer: Scorer) -> Iterator[li
     Yields:
         The articles of one portion with their rows, in the order of the input.
     """
-    for portion in _portions(articles):
+    for portion in in_portions(articles, PORTION_SENTENCES):
         sentences = [sentence for _, found in portion for sentence in found]
-        contexts = [context for article, found in portion for context in _contexts(article, found)]
-        scores = iter(scorer.predict_proba([sentence.text for sentence in sentences], contexts))
+        before = [context for article, found in portion for context in contexts(article, found)]
+        scores = iter(scorer.predict_proba([sentence.text for sentence in sentences], before))
         yield [
             ScoredArticle(article, [to_row(article, s, next(scores), scorer.model_id) for s in found])
             for article, found in portion
@@ -91,24 +88,3 @@ def parquet_schema() -> pyarrow.Schema:
             ("id", pa.string()),
         ]
     )
-
-
-def _portions(articles: Iterable[Article]) -> Iterator[list[tuple[Article, list[Sentence]]]]:
-    portion: list[tuple[Article, list[Sentence]]] = []
-    size = 0
-    for article in articles:
-        found = split_sentences(article)
-        portion.append((article, found))
-        size += len(found)
-        if size >= PORTION_SENTENCES:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
-
-
-def _contexts(article: Article, sentences: list[Sentence]) -> list[str]:
-    """The sentence before each sentence; for a sentence that was given as such, the context given with it."""
-    if article.is_sentence:
-        return [article.context] * len(sentences)
-    return [sentences[n - 1].text if n else "" for n in range(len(sentences))]

@@ -6,15 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from newsstance.articles.article import Article
-from newsstance.articles.segmentation import split_sentences
+from newsstance.articles.portions import PORTION_SENTENCES, Portion, contexts, in_portions
 from newsstance.labelling.labeller import Labeller
-from newsstance.stances import LabelledSentence, Sentence
+from newsstance.stances import LabelledSentence
 
 if TYPE_CHECKING:
     import pyarrow
-
-PORTION_SENTENCES = 2048
-"""Sentences that are labelled together."""
 
 
 def label_articles(articles: Iterable[Article], labeller: Labeller) -> Iterator[list[LabelledSentence]]:
@@ -24,16 +21,7 @@ def label_articles(articles: Iterable[Article], labeller: Labeller) -> Iterator[
         The labelled sentences of whole articles, about `PORTION_SENTENCES` at a time, in the order of the input.
         Besides doc, i, text and stances each has start, end and kind (see `Sentence`) and the labeller's name.
     """
-    portion: list[tuple[Article, list[Sentence]]] = []
-    size = 0
-    for article in articles:
-        found = split_sentences(article)
-        portion.append((article, found))
-        size += len(found)
-        if size >= PORTION_SENTENCES:
-            yield _label(portion, labeller)
-            portion, size = [], 0
-    if portion:
+    for portion in in_portions(articles, PORTION_SENTENCES):
         yield _label(portion, labeller)
 
 
@@ -57,20 +45,13 @@ def parquet_schema() -> pyarrow.Schema:
     )
 
 
-def _label(portion: list[tuple[Article, list[Sentence]]], labeller: Labeller) -> list[LabelledSentence]:
+def _label(portion: Portion, labeller: Labeller) -> list[LabelledSentence]:
     sentences = [sentence for _, found in portion for sentence in found]
-    contexts = [context for article, found in portion for context in _contexts(article, found)]
+    before = [context for article, found in portion for context in contexts(article, found)]
     given = [article.context if article.is_sentence else "" for article, found in portion for _ in found]
-    stances = labeller.label([sentence.text for sentence in sentences], contexts)
+    stances = labeller.label([sentence.text for sentence in sentences], before)
     labelled = []
     for sentence, context, of_sentence in zip(sentences, given, stances, strict=True):
         extra = {"start": sentence.start, "end": sentence.end, "kind": sentence.kind, "labeller": labeller.name}
         labelled.append(LabelledSentence(sentence.doc, sentence.i, sentence.text, of_sentence, context, extra))
     return labelled
-
-
-def _contexts(article: Article, sentences: list[Sentence]) -> list[str]:
-    """The sentence before each sentence; for a sentence that was given as such, the context given with it."""
-    if article.is_sentence:
-        return [article.context] * len(sentences)
-    return ["", *(sentence.text for sentence in sentences[:-1])] if sentences else []
