@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -20,22 +21,33 @@ class RejectLog:
     Attributes:
         path: The file, one record a line: file, row, reason.
         count: Rejects so far.
-        first: The first of them.
+        size: Bytes of the file so far.
+        first: The first reject that this run added.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, count: int = 0, size: int = 0) -> None:
+        """Start the file at ``path``, or go on in that of an earlier run.
+
+        Args:
+            path: The file.
+            count: Rejects of the earlier run to keep; what it reported behind them is read again.
+            size: Bytes of the file that hold them.
+        """
         self.path = path
-        self.count = 0
+        self.count, self.size = count, size
         self.first: Reject | None = None
-        self.path.unlink(missing_ok=True)
+        if size:
+            os.truncate(path, size)
+        else:
+            self.path.unlink(missing_ok=True)
 
     def add(self, reject: Reject) -> None:
         """Append ``reject``; it is on disk when this returns, so that a run that is killed has lost none."""
         self.count += 1
         self.first = self.first or reject
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(to_line(reject.to_record()) + "\n")
+        with self.path.open("ab") as file:
+            self.size += file.write(f"{to_line(reject.to_record())}\n".encode())
 
     def close(self) -> None:
         """Say where the rejects are, if there are any."""
@@ -50,10 +62,11 @@ class RejectLog:
         """
         first = list(islice(articles, 1))
         if not first:
-            raise InputError(self._explain_nothing_read(input))
+            raise InputError(self.explain_nothing_read(input))
         return chain(first, articles)
 
-    def _explain_nothing_read(self, input: str) -> str:
+    def explain_nothing_read(self, input: str) -> str:
+        """Why not one article of ``input`` was read, in one line."""
         if self.first is None:
             return f"{input}: holds no article"
         place = self.first.file if self.first.row is None else f"{self.first.file}, row {self.first.row}"
