@@ -38,3 +38,13 @@ def user_data_dir() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("newsstance", appauthor=False)
+
+
+def user_cache_dir() -> Path:
+    """The folder of what can be made again: ``NEWSSTANCE_CACHE``, else the operating system's place for such."""
+    chosen = os.environ.get("NEWSSTANCE_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("newsstance", appauthor=False)

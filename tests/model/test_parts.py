@@ -3,8 +3,8 @@
 import numpy as np
 
 from newsstance.model.batching import pack_by_length
+from newsstance.model.calibration import calibrate
 from newsstance.model.sampling import LengthGroupedSampler
-from newsstance.model.threshold import best_threshold
 
 
 def test_batches_hold_every_item_once_within_the_budget():
@@ -44,25 +44,36 @@ def test_a_batch_holds_sentences_of_like_length():
     assert spread < 5
 
 
-def test_the_best_threshold_separates_what_can_be_separated():
-    scores = np.array([0.1, 0.2, 0.25, 0.7, 0.8] * 20)
-    assert 0.25 < best_threshold(np.array([0, 0, 0, 1, 1] * 20), scores) <= 0.75
+def columns(values: np.ndarray) -> np.ndarray:
+    return np.stack([values] * 3, axis=1)
 
 
-def test_the_best_threshold_is_near_the_best_on_new_data():
-    """Scores of a model that under-rates a rare label: the threshold found on one half does well on the other."""
+def test_one_half_separates_what_can_be_separated():
+    gold = columns(np.array([0, 0, 0, 1, 1] * 20))
+    scores = columns(np.array([0.1, 0.2, 0.25, 0.7, 0.8] * 20))
+    calibrated = calibrate(gold, scores).apply(scores)
+    assert ((calibrated >= 0.5) == gold).all()
+
+
+def test_calibrated_scores_decide_well_and_are_chances_on_new_data():
+    """Scores of a model that under-rates a rare label: what is found on one half does well on the other."""
     from sklearn.metrics import f1_score
 
     generator = np.random.default_rng(0)
-    gold = generator.random(2000) < 0.1
-    scores = 1 / (1 + np.exp(-(generator.normal(size=2000) + 3 * gold - 3.5)))
-    found = best_threshold(gold[:1000], scores[:1000])
-    on_new = [f1_score(gold[1000:], scores[1000:] >= t) for t in np.arange(0.02, 0.98, 0.02)]
-    assert f1_score(gold[1000:], scores[1000:] >= found) > max(on_new) - 0.03
-    assert f1_score(gold[1000:], scores[1000:] >= 0.5) < max(on_new) - 0.1
+    gold = generator.random(4000) < 0.1
+    scores = 1 / (1 + np.exp(-(generator.normal(size=4000) + 3 * gold - 3.5) * 2.5))
+    found = calibrate(columns(gold[:2000]), columns(scores[:2000])).apply(columns(scores[2000:]))[:, 0]
+    on_new = [f1_score(gold[2000:], scores[2000:] >= t) for t in np.arange(0.01, 0.99, 0.01)]
+    assert f1_score(gold[2000:], found >= 0.5) > max(on_new) - 0.03
+    assert f1_score(gold[2000:], scores[2000:] >= 0.5) < max(on_new) - 0.1
+    for low, high in ((0.02, 0.2), (0.2, 0.5), (0.5, 0.9)):
+        inside = (found >= low) & (found < high)
+        assert abs(found[inside].mean() - gold[2000:][inside].mean()) < 0.15
 
 
-def test_a_label_that_the_scores_do_not_tell_keeps_one_half():
-    scores = np.array([0.1, 0.2, 0.25, 0.7, 0.8])
-    assert best_threshold(np.zeros(5), scores) == 0.5
-    assert best_threshold(np.array([1, 1, 0, 0, 0]), scores) == 0.5
+def test_a_label_that_the_scores_do_not_tell_keeps_its_scores():
+    scores = columns(np.array([0.1, 0.2, 0.25, 0.7, 0.8]))
+    gold = np.stack([np.zeros(5), np.array([1, 1, 0, 0, 0]), np.ones(5)], axis=1)
+    calibration = calibrate(gold, scores)
+    assert calibration.scale.tolist() == [1, 1, 1]
+    assert calibration.shift.tolist() == [0, 0, 0]

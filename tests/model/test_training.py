@@ -14,7 +14,7 @@ import pytest
 
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
-from newsstance.model.threshold import macro_f1
+from newsstance.model.calibration import macro_f1
 from newsstance.model.training import CHECKPOINTS, TrainingJob, indicators, is_trained, train
 from newsstance.stances import LabelledSentence, Stance
 

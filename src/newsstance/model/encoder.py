@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from newsstance.configuration.schema import EncoderConfig
 from newsstance.errors import InputError
+from newsstance.model.location import SHIPPED, find_model
 from newsstance.stances import LABELS
 
 if TYPE_CHECKING:
@@ -15,8 +16,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+_ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
+"""What the model families call the dropout of attention weights."""
+
+
 def locate_encoder(config: EncoderConfig) -> str:
-    """The folder or hub id to load: the files inside ``config.package`` where it is installed, else ``config.name``."""
+    """The folder or hub id to load.
+
+    That is the shipped model's folder for ``shipped``, the files inside ``config.package`` where it is installed, else
+    ``config.name``.
+    """
+    if config.name == SHIPPED:
+        return find_model(SHIPPED)
     spec = importlib.util.find_spec(config.package) if config.package else None
     for place in (spec.submodule_search_locations or []) if spec else []:
         for found in sorted(Path(place).glob("**/model.safetensors")):
@@ -24,24 +35,41 @@ def locate_encoder(config: EncoderConfig) -> str:
     return config.name
 
 
-def load_encoder(config: EncoderConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load the encoder with a fresh classification head (one logit per label of `LABELS`) and its tokenizer.
+def load_encoder(
+    config: EncoderConfig, attention_dropout: float = 0.0
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the encoder and its tokenizer.
+
+    The classification head (one logit per label of `LABELS`) is fresh, unless the encoder is a stance classifier
+    already, such as ``encoder=shipped``, whose head is kept.
+
+    Args:
+        config: The encoder.
+        attention_dropout: Dropout of the attention weights in training.
 
     Raises:
         InputError: Where there is no such encoder, or it does not come as safetensors.
     """
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
     location = locate_encoder(config)
     options: dict[str, Any] = {"revision": config.revision, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
-        model = AutoModelForSequenceClassification.from_pretrained(
+        model_config = AutoConfig.from_pretrained(
             location,
             num_labels=len(LABELS),
             id2label=dict(enumerate(LABELS)),
             label2id={label: index for index, label in enumerate(LABELS)},
             problem_type="multi_label_classification",
+            **options,
+        )
+        for name in _ATTENTION_DROPOUTS:
+            if hasattr(model_config, name):
+                setattr(model_config, name, attention_dropout)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            location,
+            config=model_config,
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             **options,
@@ -92,6 +120,14 @@ def freeze(model: PreTrainedModel, *, embeddings: bool, layers: int) -> None:
         for dropout in module.modules():
             if isinstance(dropout, nn.Dropout):
                 dropout.p = 0.0
+
+
+def freeze_all_but_matrices(model: PreTrainedModel) -> None:
+    """Exclude the biases and norms of the transformer blocks from training: a LoRA adapter does not hold them."""
+    for block in encoder_layers(model):
+        for parameter in block.parameters():
+            if parameter.ndim < 2:
+                parameter.requires_grad_(False)
 
 
 def parameter_groups(

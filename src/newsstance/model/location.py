@@ -12,17 +12,23 @@ OUTPUTS = Path("outputs")
 LATEST_RUN = OUTPUTS / "latest"
 MODELS = OUTPUTS / "models"
 LATEST = "latest"
+SHIPPED = "shipped"
 
 
 def find_model(name: str) -> str:
     """The folder (or hub id) that ``model=name`` means.
 
     Args:
-        name: ``latest`` for the model of the newest pipeline run, a folder, or a hub id such as ``org/model``.
+        name: ``shipped`` for the model that comes with the package, ``latest`` for the model of the newest pipeline
+            run, a folder, or a hub id such as ``org/model``.
 
     Raises:
         InputError: Where there is no such folder and ``name`` cannot be a hub id.
     """
+    if name == SHIPPED:
+        from newsstance.model.shipped import shipped_model
+
+        return str(shipped_model())
     if name == LATEST:
         folder = LATEST_RUN / "model"
         if not (folder / FILE_NAME).exists():
@@ -36,7 +42,7 @@ def find_model(name: str) -> str:
             raise InputError.at(folder, "holds no model (no config.json)", remedy="give the folder that train wrote")
         return str(folder)
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or folder.exists():
-        raise InputError(f"model={name}: no such folder, and not a hub id (org/name) or 'latest'")
+        raise InputError(f"model={name}: no such folder, and not a hub id (org/name), 'shipped' or 'latest'")
     return name
 
 

@@ -11,7 +11,7 @@ from newsstance.errors import InputError
 
 FILE_NAME = "newsstance.json"
 ONNX_FILE = "model.onnx"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ModelMetadata:
         key: Hash of everything that decides the result: config, seed, data.
         encoder: Hub id or folder of the encoder it was fine-tuned from.
         max_tokens: Longest input in tokens; longer sentences are read in overlapping windows.
-        threshold_shift: What was subtracted from each label's logit so that a score of 0.5 is the decision threshold.
+        calibration: ``scale`` and ``shift`` that were folded into each label's logit, so that 0.5 is the threshold.
         data_hash: Hash of the training, validation and test sentences.
         config: The training config.
         code_revision: Revision of newsstance that trained it.
@@ -36,7 +36,7 @@ class ModelMetadata:
     key: str
     encoder: str
     max_tokens: int
-    threshold_shift: list[float] = field(default_factory=list)
+    calibration: dict[str, list[float]] = field(default_factory=dict)
     data_hash: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     code_revision: str = ""
@@ -66,6 +66,7 @@ class ModelMetadata:
             raise InputError.at(path, f"is not JSON: {error}", remedy="train or copy the model again") from error
         if record.get("format_version", 0) > FORMAT_VERSION:
             raise InputError.at(path, f"has format {record['format_version']}", remedy="update newsstance")
+        record.pop("threshold_shift", None)  # format 1
         try:
             return cls(**record)
         except TypeError as error:

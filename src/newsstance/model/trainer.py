@@ -23,9 +23,9 @@ from transformers.training_args import TrainingArguments
 
 from newsstance.configuration.schema import TrainerConfig
 from newsstance.errors import InputError
+from newsstance.model.calibration import macro_f1
 from newsstance.model.encoder import parameter_groups
 from newsstance.model.sampling import LengthGroupedSampler
-from newsstance.model.threshold import macro_f1
 
 if TYPE_CHECKING:
     import datasets

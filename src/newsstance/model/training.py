@@ -14,11 +14,12 @@ import numpy as np
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
+from newsstance.model.adapter import block_matrices, cut_to_rank, save_adapter
+from newsstance.model.calibration import calibrate, fold_calibration, macro_f1
 from newsstance.model.classifier import StanceClassifier
-from newsstance.model.encoder import freeze, load_encoder
+from newsstance.model.encoder import freeze, freeze_all_but_matrices, load_encoder
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
-from newsstance.model.threshold import fold_thresholds, macro_f1, shifted
 from newsstance.model.tracking import prepare_tracker
 from newsstance.provenance import code_revision, hash_json, library_versions
 from newsstance.stances import LABELS, LabelledSentence
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
 
+    from newsstance.model.adapter import Matrices
+
 LOG = logging.getLogger(__name__)
 
 Splits = dict[str, list[LabelledSentence]]
 CHECKPOINTS = "checkpoints"
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,22 @@ def train(job: TrainingJob, folder: Path) -> StanceClassifier:
         LOG.info("model %s: unchanged config and data, reusing it", folder)
         return StanceClassifier.from_pretrained(folder)
     _check_splits(job.splits)
+    _check_recipe(job.trainer)
     from transformers import set_seed
 
     set_seed(job.seed)  # the head is drawn when the encoder is loaded
     use_all_cores()
-    model, tokenizer = load_encoder(job.encoder)
+    model, tokenizer = load_encoder(job.encoder, job.trainer.attention_dropout)
     freeze(model, embeddings=job.trainer.freeze_embeddings, layers=job.trainer.freeze_layers)
+    if job.trainer.matrices_only:
+        freeze_all_but_matrices(model)
+    before = block_matrices(model)
     checkpoints = _checkpoints_of(job, folder)
     _run_trainer(job, model, tokenizer, checkpoints)
-    classifier = _finish(job, model, tokenizer)
+    classifier = _finish(job, model, tokenizer, before)
+    rank, metadata = job.trainer.adapter_rank, classifier.metadata
+    if rank is not None and metadata is not None:
+        save_adapter(model, before, folder / ADAPTER, rank=rank, encoder=job.encoder, metadata=metadata)
     classifier.save_pretrained(folder)
     shutil.rmtree(checkpoints)
     return classifier
@@ -109,6 +120,15 @@ def _check_splits(splits: Splits) -> None:
         raise InputError(
             f"the training split has no sentence labelled {', '.join(missing)}: a model needs some of each label"
         )
+
+
+def _check_recipe(recipe: TrainerConfig) -> None:
+    if recipe.adapter_rank is None:
+        return
+    if recipe.adapter_rank < 1:
+        raise InputError(f"trainer.adapter_rank={recipe.adapter_rank}: must be at least 1, or null for no adapter")
+    if not (recipe.matrices_only and recipe.freeze_embeddings):
+        raise InputError("trainer.adapter_rank: needs trainer.matrices_only=true and trainer.freeze_embeddings=true")
 
 
 def _checkpoints_of(job: TrainingJob, folder: Path) -> Path:
@@ -205,29 +225,50 @@ def _training_arguments(job: TrainingJob, checkpoints: Path, rows: int) -> Train
     )
 
 
-def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> StanceClassifier:
-    """Fix the thresholds on the validation split, fold them into the head, and describe the model."""
+def _finish(
+    job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, before: Matrices
+) -> StanceClassifier:
+    """Cut the model to the adapter's rank, calibrate it on the validation split, and describe it."""
+    rank = job.trainer.adapter_rank
+    if rank is not None:
+        LOG.info("adapter of rank %d: keeps %.1f%% of the change", rank, 100 * cut_to_rank(model, before, rank))
     classifier = StanceClassifier(model, tokenizer)
     validation = job.splits["validation"]
     scores = classifier.predict_proba([sentence.text for sentence in validation])
+    natural = _of_natural_density(validation)
     gold = indicators(validation)
-    shift = fold_thresholds(model, gold, scores)
+    calibration = calibrate(gold[natural], scores[natural])
+    fold_calibration(model, calibration)
     metadata = ModelMetadata(
         model_id=f"{Path(job.encoder.name).name}-{job.key[:8]}",
         key=job.key,
         encoder=job.encoder.name,
         max_tokens=int(tokenizer.model_max_length),
-        threshold_shift=[round(float(value), 6) for value in shift],
+        calibration={"scale": _rounded(calibration.scale), "shift": _rounded(calibration.shift)},
         data_hash=job.data_hash,
         config=job.config,
         code_revision=code_revision(),
         libraries=library_versions(),
         figures={
-            "validation_macro_f1": round(macro_f1(gold, shifted(scores, shift)), 4),
+            "validation_macro_f1": round(macro_f1(gold, calibration.apply(scores)), 4),
             "sentences": {name: len(part) for name, part in job.splits.items()},
         },
     )
     return StanceClassifier(model, tokenizer, metadata=metadata)
+
+
+def _of_natural_density(sentences: Sequence[LabelledSentence]) -> np.ndarray:
+    """Which sentences were not picked for their likely stances, as a mask; all, where too few of a label would stay."""
+    mask = np.array([not sentence.extra.get("picked", False) for sentence in sentences])
+    enough = (indicators(sentences)[mask].sum(axis=0) >= _ENOUGH_TO_CALIBRATE).all()
+    return mask if enough else np.ones_like(mask)
+
+
+_ENOUGH_TO_CALIBRATE = 20
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), 6) for value in values]
 
 
 def indicators(sentences: Sequence[LabelledSentence]) -> np.ndarray:

