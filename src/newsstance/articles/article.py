@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from newsstance.errors import InputError
 from newsstance.stances import SentenceKind
+
+
+class Position(NamedTuple):
+    """Where a record stands in an input, to go on behind it later; ordered as the input is.
+
+    Attributes:
+        file: Index of its file among the files of the input, from 0.
+        record: Records of that file before it, articles and rejects alike.
+    """
+
+    file: int = 0
+    record: int = 0
+
+    @property
+    def following(self) -> Position:
+        """The position behind this record."""
+        return Position(self.file, self.record + 1)
+
+
+START = Position()
+"""Before the first record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +62,7 @@ class Article:
         marked: Spans whose kind the page's markup gives, in the order of the text, not overlapping.
         extra: Further fields of its row, carried through; for sentences also ``id`` as given. ``encoding`` is the text
             encoding where it was detected rather than UTF-8.
+        position: Where it stands in the input.
     """
 
     id: str
@@ -53,6 +75,7 @@ class Article:
     file: str = ""
     marked: tuple[MarkedSpan, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    position: Position = START
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +86,13 @@ class Reject:
         file: The file, or "stdin".
         row: The row in it, from 1 (the line for JSONL, the spreadsheet row for CSV); None for the whole file.
         reason: What is wrong with it, in one line.
+        position: Where it stands in the input.
     """
 
     file: str
     row: int | None
     reason: str
+    position: Position = START
 
     def to_record(self) -> dict[str, Any]:
         """The JSON record of a rejects file."""

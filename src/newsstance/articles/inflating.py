@@ -4,39 +4,72 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import BinaryIO, Protocol, cast
 
 from newsstance.articles.article import UnreadableError
 from newsstance.articles.inputs import InputFile
 
 BUFFER = 1 << 16
-_GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b"
+_ZSTANDARD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+"""A frame with data, or one to skip (RFC 8878, section 3.1)."""
 
 
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Content:
-    """The unpacked bytes of a file.
+    """The bytes of a file, as they are and unpacked.
 
     Attributes:
-        stream: The bytes; reading them raises `UnreadableError` where the file is damaged.
-        is_compressed: Whether they were unpacked, so that a small file may hold very many.
+        packed: The bytes as they are; whoever reads them must not read `stream`.
+        compression: gzip or zstd; "" for none.
     """
 
-    stream: io.BufferedReader
-    is_compressed: bool
+    def __init__(self, packed: io.BufferedReader) -> None:
+        magic = packed.peek(4)[:4]
+        self.packed = packed
+        self.compression = "gzip" if magic.startswith(_GZIP) else "zstd" if _ZSTANDARD.match(magic) else ""
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the bytes are unpacked, so that a small file may hold very many."""
+        return bool(self.compression)
+
+    @cached_property
+    def stream(self) -> io.BufferedReader:
+        """The unpacked bytes; reading them raises `UnreadableError` where the file is damaged."""
+        if not self.compression:
+            return self.packed
+        inner: _Readable = gzip.GzipFile(fileobj=self.packed)
+        if self.compression == "zstd":
+            import pyarrow as pa
+
+            inner = pa.CompressedInputStream(pa.PythonFile(self.packed, mode="r"), "zstd")
+        return io.BufferedReader(_Source(inner), BUFFER)
 
     def peek(self) -> bytes:
-        """The first bytes (up to 64 KB), left in the stream."""
+        """The first unpacked bytes (up to 64 KB), left in the stream."""
         return self.stream.peek(BUFFER)[:BUFFER]
+
+    def starts_with(self, unpacked: bytes) -> bool:
+        """Whether the content starts so; nothing is taken from `packed`."""
+        start = self.packed.peek(BUFFER)[:BUFFER]
+        with suppress(zlib.error, OSError):
+            if self.compression == "gzip":
+                start = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(start, len(unpacked))
+            elif self.compression == "zstd":
+                import pyarrow as pa
+
+                start = pa.CompressedInputStream(pa.BufferReader(start), "zstd").read(len(unpacked))
+        return start.startswith(unpacked)
 
     def read_all(self, limit: int) -> bytes:
         """The whole content.
@@ -58,31 +91,24 @@ def open_content(file: InputFile) -> Iterator[Content]:
         UnreadableError: Where it cannot be opened, or is a pipe or device that a folder or glob happens to hold.
         OSError: Where it cannot be opened.
     """
+    if file.url:
+        from newsstance.articles.remote import open_remote
+
+        with open_remote(file.url) as opened:
+            yield Content(io.BufferedReader(opened, BUFFER))
+        return
     if file.path is None:
-        yield _unpacked(io.BufferedReader(_Source(sys.stdin.buffer), BUFFER))
+        yield Content(io.BufferedReader(_Source(sys.stdin.buffer), BUFFER))
         return
     if not file.named and not file.is_regular:
         raise UnreadableError("not an ordinary file")
     with file.path.open("rb", buffering=BUFFER) as opened:
-        yield _unpacked(cast(io.BufferedReader, opened))
+        yield Content(cast(io.BufferedReader, opened))
 
 
 def too_large(limit: int) -> str:
     """The reason for rejecting a record of more than ``limit`` bytes."""
     return f"larger than {limit / 1e6:g} MB (raise reader.max_record_mb to read it)"
-
-
-def _unpacked(packed: io.BufferedReader) -> Content:
-    magic = packed.peek(4)[:4]
-    if magic.startswith(_GZIP):
-        inner: _Readable = gzip.GzipFile(fileobj=packed)
-    elif magic == _ZSTANDARD:
-        import pyarrow as pa
-
-        inner = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd")
-    else:
-        return Content(packed, is_compressed=False)
-    return Content(io.BufferedReader(_Source(inner), BUFFER), is_compressed=True)
 
 
 class _Source(io.RawIOBase):

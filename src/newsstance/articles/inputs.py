@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import stat
 from collections import Counter
@@ -28,6 +29,7 @@ FORMAT_SUFFIXES = {
     ".tsv": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".warc": "warc",
 }
 
 
@@ -37,20 +39,27 @@ class InputFile:
 
     Attributes:
         name: What messages call it.
-        path: Where it lies; None for stdin.
+        path: Where it lies; None for stdin and remote files.
         id: What the ids of its articles are derived from; unique among the files of one input.
         named: The user named this very file, so that pipes and devices are read too.
+        url: Where a remote file lies; "" for others.
     """
 
     name: str
     path: Path | None
     id: str
     named: bool = True
+    url: str = ""
 
     @property
     def format_by_name(self) -> str | None:
         """The format that its name tells; None where it tells none."""
-        return FORMAT_SUFFIXES.get(Path(_without_compression(self.name)).suffix.lower())
+        return FORMAT_SUFFIXES.get(Path(_without_compression(self.file_name)).suffix.lower())
+
+    @property
+    def file_name(self) -> str:
+        """Its name without what may follow one in a URL."""
+        return self.name.partition("?")[0].partition("#")[0] if self.url else self.name
 
     @property
     def is_regular(self) -> bool:
@@ -61,7 +70,8 @@ class InputFile:
 def find_inputs(typed: str) -> list[InputFile]:
     """The files that ``typed`` names: a file, a folder (all below it, sorted), a glob (``**`` too) or ``-`` for stdin.
 
-    Hidden files and folders below a folder are left out, as globs do. An existing path is never taken as a glob.
+    A URL of any kind that fsspec knows names files likewise. Hidden files and folders below a folder are left out, as
+    globs do. An existing path is never taken as a glob.
 
     Raises:
         InputError: Where there is no such file, a folder holds none or a glob matches none.
@@ -69,7 +79,11 @@ def find_inputs(typed: str) -> list[InputFile]:
     if typed == STDIN:
         return [InputFile("stdin", None, "stdin")]
     if "://" in typed:
-        raise InputError.at(typed, "addresses are not read", remedy="download it and give the file")
+        from newsstance.articles.remote import find_remote
+
+        found = find_remote(typed)
+        ids = _ids([file.relative for file in found])
+        return [InputFile(file.url, None, id, url=file.url) for file, id in zip(found, ids, strict=True)]
     if "\0" in typed or not typed:
         raise InputError(f"input={typed!r} is no path: give a file, a folder, a glob or - for stdin")
     path = Path(typed)
@@ -84,6 +98,31 @@ def find_inputs(typed: str) -> list[InputFile]:
     if not files:
         raise InputError.at(typed, "the glob matches no file", remedy="check input=, and quote it for the shell")
     return _name_files(list(dict.fromkeys(files)), root=_fixed_part(typed))
+
+
+def fingerprint(files: list[InputFile]) -> str:
+    """A hash of the names, sizes and times of ``files``, to see whether an input is still the same; "" for stdin.
+
+    The contents are not read. Of remote files it takes what their store tells, one request each.
+    """
+    if any(file.path is None and not file.url for file in files):
+        return ""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0{_state(file)}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _state(file: InputFile) -> str:
+    if file.path is None:
+        from newsstance.articles.remote import remote_state
+
+        return remote_state(file.url)
+    try:
+        found = file.path.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -112,13 +151,15 @@ def _fixed_part(pattern: str) -> Path:
 
 
 def _name_files(paths: Iterable[Path], root: Path) -> list[InputFile]:
-    """Ids are paths below ``root`` without suffixes; files that differ only in their suffixes keep them."""
     relative = {path: os.path.relpath(path, root).replace(os.sep, "/") for path in paths}
-    times = Counter(_stem(name) for name in relative.values())
-    return [
-        InputFile(str(path), path, _stem(name) if times[_stem(name)] == 1 else name, named=False)
-        for path, name in relative.items()
-    ]
+    ids = _ids(list(relative.values()))
+    return [InputFile(str(path), path, id, named=False) for path, id in zip(relative, ids, strict=True)]
+
+
+def _ids(names: list[str]) -> list[str]:
+    """Ids are paths below the root without suffixes; files that differ only in their suffixes keep them."""
+    times = Counter(_stem(name) for name in names)
+    return [_stem(name) if times[_stem(name)] == 1 else name for name in names]
 
 
 def _stem(name: str) -> str:

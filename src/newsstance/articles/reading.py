@@ -6,26 +6,36 @@ import codecs
 import importlib
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 
-from newsstance.articles.article import Article, Reject, UnreadableError
+from newsstance.articles.article import START, Article, Position, Reject, UnreadableError
 from newsstance.articles.formats import Format, RowSettings
 from newsstance.articles.formats.sniffing import find_format
-from newsstance.articles.inflating import Content, open_content
+from newsstance.articles.inflating import open_content
 from newsstance.articles.inputs import InputFile, find_inputs
-from newsstance.articles.records import FIELDS, RecordSettings, to_article
+from newsstance.articles.records import FIELDS, Record, RecordSettings
+from newsstance.articles.workers import convert_all
 from newsstance.configuration.schema import InputFormat, ReaderConfig
 from newsstance.errors import InputError
 
 LOG = logging.getLogger(__name__)
+TABLES = frozenset({"jsonl", "csv", "parquet"})
+"""Formats whose rows have columns that the user names."""
 
 
-def read_articles(input: str, config: ReaderConfig, reject: Callable[[Reject], None]) -> Iterator[Article]:
-    """Read the articles that ``input`` names, in order; memory holds one record at a time.
+def read_articles(
+    input: str, config: ReaderConfig, reject: Callable[[Reject], None], *, start: Position = START
+) -> Iterator[Article]:
+    """Read the articles that ``input`` names, in order; memory holds one record, or a window of those in work.
 
     Args:
-        input: A file, a folder, a glob or ``-`` for stdin.
+        input: A file, a folder, a glob, a URL or ``-`` for stdin.
         config: How to read them.
-        reject: Called with each file or row that cannot be read; reading goes on behind it.
+        reject: Called with each file or row that cannot be read; reading goes on behind it. When an article has come,
+            all rejects before it have been reported and none behind it.
+        start: Pass over what stands before this position, without opening its files or looking for its articles.
+            ``article.position.following`` goes on behind an article.
 
     Returns:
         The articles, as they are read. No content whatever makes it raise.
@@ -33,9 +43,20 @@ def read_articles(input: str, config: ReaderConfig, reject: Callable[[Reject], N
     Raises:
         InputError: At once, where ``input`` names no file or ``config`` cannot be.
     """
-    files = find_inputs(input)
     _check(config)
-    return _read_files(files, config, reject)
+    return _read_files(find_inputs(input), config, reject, start)
+
+
+def read_files(
+    files: list[InputFile], config: ReaderConfig, reject: Callable[[Reject], None], *, start: Position = START
+) -> Iterator[Article]:
+    """The same for ``files`` that `find_inputs` has found; positions count in this list.
+
+    Raises:
+        InputError: At once, where ``config`` cannot be.
+    """
+    _check(config)
+    return _read_files(files, config, reject, start)
 
 
 def _check(config: ReaderConfig) -> None:
@@ -44,6 +65,10 @@ def _check(config: ReaderConfig) -> None:
         raise InputError(f"reader.columns: no field {', '.join(unknown)}; the fields are {', '.join(FIELDS)}")
     if config.max_record_mb <= 0:
         raise InputError(f"reader.max_record_mb must be above 0, not {config.max_record_mb:g}")
+    if config.timeout <= 0:
+        raise InputError(f"reader.timeout must be above 0, not {config.timeout:g}")
+    if config.workers is not None and config.workers < 0:
+        raise InputError(f"reader.workers must be 0 or more, or null, not {config.workers}")
     if config.encoding is not None:
         try:
             codecs.lookup(config.encoding)
@@ -53,58 +78,53 @@ def _check(config: ReaderConfig) -> None:
             ) from error
 
 
-def _read_files(files: list[InputFile], config: ReaderConfig, reject: Callable[[Reject], None]) -> Iterator[Article]:
-    for file in files:
-        row: int | None = None
-        try:
-            with open_content(file) as content:
-                for row, article in _read_file(file, content, config):
-                    if isinstance(article, UnreadableError):
-                        reject(Reject(file.name, row, _one_line(article)))
-                    else:
-                        yield article
-        except UnreadableError as error:
-            reject(Reject(file.name, None, _one_line(error)))
-        except OSError as error:
-            reject(Reject(file.name, None, f"cannot be read: {error.strerror or error}"))
-        except (RecursionError, MemoryError, UnicodeError) as error:
-            LOG.debug("reading %s failed", file.name, exc_info=True)
-            reject(Reject(file.name, None, f"cannot be read behind row {row or 0}: {type(error).__name__}"))
+def _read_files(
+    files: list[InputFile], config: ReaderConfig, reject: Callable[[Reject], None], start: Position
+) -> Iterator[Article]:
+    with closing(convert_all(_records(files, config, start), config.workers, config.timeout)) as results:
+        for result in results:
+            if isinstance(result, Reject):
+                reject(result)
+            else:
+                yield result
 
 
-def _read_file(
-    file: InputFile, content: Content, config: ReaderConfig
-) -> Iterator[tuple[int | None, Article | UnreadableError]]:
-    columns = dict(config.columns)
-    limit = int(config.max_record_mb * 1e6)
-    names = tuple(columns.get(field, field) for field in ("text", "html", "sentence"))
-    rows = RowSettings(limit=limit, encoding=config.encoding, content_columns=names)
-    if not content.peek():
-        raise UnreadableError("empty file")
-    name = find_format(file, content, rows) if config.format is InputFormat.auto else config.format.value
-    is_table = name not in {"text", "html"}
-    records = RecordSettings(columns if is_table else {}, limit, score_title=config.score_title)
-    is_empty = True
-    for number, row in _format(name)(content, rows):
-        is_empty = False
-        if isinstance(row, UnreadableError):
-            yield number, row
-            continue
-        try:
-            article = to_article(row, number, file, records)
-        except UnreadableError as error:
-            yield number, error
-        else:
-            yield number, article
-    if is_empty:
-        raise UnreadableError("no rows in the file")
+def _records(files: list[InputFile], config: ReaderConfig, start: Position) -> Iterator[Record]:
+    """The records of ``files`` from ``start`` on, those that cannot be read among them."""
+    for index, file in enumerate(files[start.file :], start=start.file):
+        skip = start.record if index == start.file else 0
+        yield from (record for record in _records_of_file(file, index, config, skip) if record.position.record >= skip)
+
+
+def _records_of_file(file: InputFile, index: int, config: ReaderConfig, skip: int) -> Iterator[Record]:
+    settings = RecordSettings({}, int(config.max_record_mb * 1e6), score_title=config.score_title)
+    position, number = Position(index), None
+    try:
+        with open_content(file) as content:
+            names = tuple(config.columns.get(field, field) for field in ("text", "html", "sentence"))
+            rows = RowSettings(settings.limit, config.encoding, names, skip, file.name)
+            name = find_format(file, content, rows) if config.format is InputFormat.auto else config.format.value
+            if not (content.packed.peek(1) if name == "warc" else content.peek()):
+                raise UnreadableError("empty file")
+            if name in TABLES:
+                settings = replace(settings, columns=dict(config.columns))
+            for number, row in _format(name)(content, rows):
+                yield Record(file, position, number, row, settings)
+                position = position.following
+            if position.record:
+                return
+            fault = UnreadableError("no rows in the file")
+    except UnreadableError as error:
+        fault = error
+    except OSError as error:
+        fault = UnreadableError(f"cannot be read: {error.strerror or error}")
+    except (RecursionError, MemoryError, UnicodeError) as error:
+        LOG.debug("reading %s failed", file.name, exc_info=True)
+        fault = UnreadableError(f"cannot be read behind row {number or 0}: {type(error).__name__}")
+    yield Record(file, position, None, fault, settings)
 
 
 def _format(name: str) -> Format:
     module = importlib.import_module(f"newsstance.articles.formats.{name}")
     reader: Format = getattr(module, f"read_{name}")
     return reader
-
-
-def _one_line(error: UnreadableError) -> str:
-    return " ".join(str(error).split())

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from newsstance.articles.article import Article, UnreadableError
-from newsstance.articles.decoding import check_characters
+from newsstance.articles.article import Article, Position, Reject, UnreadableError
+from newsstance.articles.decoding import UTF8, check_characters
 from newsstance.articles.extraction import extract_page
 from newsstance.articles.formats import Row
+from newsstance.articles.formats.html import WebPage
 from newsstance.articles.inflating import too_large
 from newsstance.articles.inputs import InputFile
 
@@ -31,6 +32,51 @@ class RecordSettings:
     score_title: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row as it was read, on its way to becoming an article; it can be sent to another process.
+
+    Attributes:
+        file: The file it stands in.
+        position: Where it stands in the input.
+        number: Number of the row in its file; None where the file is the row.
+        row: The fields under the user's column names, or what is wrong with it.
+        settings: Column names and limits.
+    """
+
+    file: InputFile
+    position: Position
+    number: int | None
+    row: Row | UnreadableError
+    settings: RecordSettings
+
+    @property
+    def page_size(self) -> int:
+        """About how many bytes of web page it holds; 0 where there is none to extract an article from."""
+        if isinstance(self.row, UnreadableError):
+            return 0
+        page = self.row.get(self.settings.columns.get("html", "html"))
+        return len(page.data) if isinstance(page, WebPage) else len(page) if isinstance(page, str) else 0
+
+
+def convert(record: Record) -> Article | Reject:
+    """Make the article of ``record``, or say why there is none. No content whatever makes it raise."""
+    try:
+        if isinstance(record.row, UnreadableError):
+            raise record.row
+        article = to_article(record.row, record.number, record.file, record.settings)
+    except UnreadableError as error:
+        return record_reject(record, " ".join(str(error).split()))
+    except (RecursionError, MemoryError, UnicodeError) as error:
+        return record_reject(record, f"cannot be read: {type(error).__name__}")
+    return replace(article, position=record.position)
+
+
+def record_reject(record: Record, reason: str) -> Reject:
+    """The report that ``record`` could not be read."""
+    return Reject(record.file.name, record.number, reason, record.position)
+
+
 def to_article(row: Row, number: int | None, file: InputFile, settings: RecordSettings) -> Article:
     """Make the article of ``row``: of its sentence, else its text, else its web page.
 
@@ -46,6 +92,11 @@ def to_article(row: Row, number: int | None, file: InputFile, settings: RecordSe
     column = {field: settings.columns.get(field, field) for field in FIELDS}
     fields = {field: row.get(column[field]) for field in FIELDS}
     rest = {name: value for name, value in row.items() if name not in column.values()}
+    crawled = ""
+    if isinstance(fields["html"], WebPage):
+        crawled = fields["html"].crawled
+        fields["html"], encoding = fields["html"].decode(settings.limit)
+        rest |= {} if encoding == UTF8 else {"encoding": encoding}
     given = _id(fields["id"])
     texts = {field: _text(fields[field], column[field], settings.limit) for field in ("sentence", "text", "html")}
     facts = {field: _short_text(fields[field], column[field]) for field in ("title", "url", "published", "context")}
@@ -64,7 +115,7 @@ def to_article(row: Row, number: int | None, file: InputFile, settings: RecordSe
     if texts["text"]:
         return _from_text(base, texts["text"], settings.score_title)
     if texts["html"]:
-        return _from_page(base, texts["html"])
+        return _from_page(base, texts["html"], crawled)
     empty = [column[field] for field in texts if column[field] in row]
     raise UnreadableError(
         f"{' and '.join(empty)} is empty" if empty else f"no field {column['text']}, html or sentence"
@@ -77,14 +128,14 @@ def _from_text(base: Article, text: str, score_title: bool) -> Article:
     return replace(base, text=text)
 
 
-def _from_page(base: Article, html: str) -> Article:
+def _from_page(base: Article, html: str, crawled: str) -> Article:
     page = extract_page(html)
     return replace(
         base,
         text=page.text,
         title=base.title or page.title,
         url=base.url or page.url,
-        published=base.published or page.published,
+        published=base.published or page.published or crawled,
         marked=page.marked,
     )
 

@@ -44,6 +44,7 @@ class InputFormat(Enum):
     jsonl = "jsonl"
     csv = "csv"
     parquet = "parquet"
+    warc = "warc"
 
 
 class OutputFormat(Enum):
@@ -250,6 +251,9 @@ class ReaderConfig:
         columns: Article field (id, title, text, html, url, published, sentence, context) → column of the files, where
             they differ.
         score_title: Put the title of a row before its text, to score it too; offsets then count in both together.
+        workers: Processes that find the text of web pages; 0 for none but this one, null for as many as cores once there
+            are more than a few pages.
+        timeout: Seconds that a worker may take for one web page.
     """
 
     format: InputFormat = InputFormat.auto
@@ -257,6 +261,8 @@ class ReaderConfig:
     max_record_mb: float = 64
     columns: dict[str, str] = field(default_factory=dict)
     score_title: bool = False
+    workers: int | None = None
+    timeout: float = 60
 
 
 @dataclass

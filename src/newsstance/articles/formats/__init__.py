@@ -24,11 +24,15 @@ class RowSettings:
         limit: Largest record in bytes.
         encoding: Text encoding; None to detect it.
         content_columns: Columns of which a table must have one: the user's names of text, html and sentence.
+        skip: The first so many rows will be thrown away, so that they may be empty.
+        name: What messages call the file.
     """
 
     limit: int
     encoding: str | None
     content_columns: tuple[str, ...]
+    skip: int = 0
+    name: str = ""
 
     def check_columns(self, columns: list[str]) -> None:
         """Raise `UnreadableError` where a table with ``columns`` cannot hold articles."""

@@ -17,11 +17,13 @@ _HTML = re.compile(
 
 
 def find_format(file: InputFile, content: Content, settings: RowSettings) -> str:
-    """The format of ``file``: text, html, jsonl, csv or parquet; text where nothing tells.
+    """The format of ``file``: text, html, jsonl, csv, parquet or warc; text where nothing tells.
 
     ``content`` is only peeked at.
     """
-    return file.format_by_name or _format_by_content(content.peek(), settings)
+    if file.format_by_name:
+        return file.format_by_name
+    return "warc" if content.starts_with(b"WARC/") else _format_by_content(content.peek(), settings)
 
 
 def _format_by_content(start: bytes, settings: RowSettings) -> str:

@@ -1,0 +1,164 @@
+"""Files at URLs of any kind that fsspec knows, streamed; only URLs that the user typed are ever opened."""
+
+from __future__ import annotations
+
+import glob
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, NoReturn
+
+from newsstance.articles.article import UnreadableError
+from newsstance.errors import InputError
+
+_WEB = ("http", "https")
+_VERSION = ("size", "mtime", "updated", "LastModified", "ETag", "oid", "sha256", "blob_id")
+_EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at a URL.
+
+    Attributes:
+        url: Where it lies.
+        relative: Its path below the folder or glob that was typed; its name where it was typed itself.
+    """
+
+    url: str
+    relative: str
+
+
+def find_remote(typed: str) -> list[RemoteFile]:
+    """The files that the URL ``typed`` names: a file, a folder or a glob.
+
+    In a chain of URLs (``zip://*.csv::https://…``) the first link may be a folder or glob.
+
+    Raises:
+        InputError: Where there is none, or the store cannot be reached.
+    """
+    scheme = typed.partition("://")[0]
+    try:
+        system, path = _resolve(typed)
+        if not _is_glob(scheme, path):
+            kind = system.info(path)["type"]
+            paths = [path] if kind == "file" else _below(system, path)
+            root = path.rstrip("/").rpartition("/")[0] if kind == "file" else path.rstrip("/")
+        else:
+            matches = system.glob(path, detail=True)
+            files = (
+                _below(system, name) if found["type"] == "directory" else [name] for name, found in matches.items()
+            )
+            paths = sorted({name for names in files for name in names})
+            root = _fixed_part(path)
+    except InputError:
+        raise
+    except Exception as error:  # each store has its own errors
+        _fail(typed, error)
+    if not paths:
+        what = "the glob matches no file" if _is_glob(scheme, path) else "the folder holds no file"
+        raise InputError.at(typed, what, remedy="check input=, and quote it for the shell")
+    _, link, rest = typed.partition("::")
+    return [RemoteFile(system.unstrip_protocol(name) + link + rest, _relative(name, root)) for name in paths]
+
+
+@contextmanager
+def open_remote(url: str) -> Iterator[io.RawIOBase]:
+    """Open ``url``; blocks are fetched as they are read.
+
+    Raises:
+        UnreadableError: Where it cannot be opened; the stream raises the same where the connection breaks.
+    """
+    try:
+        system, path = _resolve(url)
+        opened = system.open(path, "rb")
+    except InputError as error:
+        raise UnreadableError(str(error)) from error
+    except Exception as error:
+        raise UnreadableError(f"cannot be opened: {_explain(error)}") from error
+    with opened:
+        yield _RemoteStream(opened)
+
+
+def remote_state(url: str) -> str:
+    """What the store tells about the version of a file: size, date, checksum."""
+    try:
+        system, path = _resolve(url)
+        found = system.info(path)
+    except Exception:
+        return "missing"
+    return " ".join(f"{key}={found[key]}" for key in _VERSION if key in found)
+
+
+def _resolve(url: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+    try:
+        system, path = url_to_fs(url)
+    except ImportError as error:
+        scheme = url.partition("://")[0]
+        package = "'newsstance[remote]'" if scheme in _EXTRAS else ""
+        remedy = f"pip install {package}" if package else " ".join(str(error).split())
+        raise InputError.at(url, f"a package for {scheme}:// is missing", remedy=remedy) from error
+    return system, path
+
+
+def _is_glob(scheme: str, path: str) -> bool:
+    """Question marks and brackets are part of web addresses."""
+    return "*" in path.partition("?")[0] if scheme in _WEB else glob.has_magic(path)
+
+
+def _fixed_part(pattern: str) -> str:
+    return "/".join(takewhile(lambda part: not glob.has_magic(part), pattern.split("/")[:-1]))
+
+
+def _below(system: Any, folder: str) -> list[str]:
+    """All files below ``folder`` that are not hidden, sorted."""
+    start = len(folder.rstrip("/")) + 1
+    return sorted(name for name in system.find(folder) if not any(p.startswith(".") for p in name[start:].split("/")))
+
+
+def _relative(name: str, root: str) -> str:
+    return name.partition("?")[0].removeprefix(root).strip("/") or name
+
+
+def _fail(typed: str, error: Exception) -> NoReturn:
+    if isinstance(error, FileNotFoundError) and not error.__cause__:
+        raise InputError.at(typed, "no such file or folder", remedy="check input=") from error
+    if isinstance(error, ValueError) and "rotocol not known" in str(error):
+        raise InputError.at(typed, "no such kind of URL is known", remedy="https, s3, gs, hf, file, ...") from error
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error  # HTTP: why the file is not found
+    raise InputError.at(typed, f"cannot be read: {_explain(cause)}") from error
+
+
+def _explain(error: Exception) -> str:
+    return f"{type(error).__name__} {' '.join(str(error).split())[:200]}".strip()
+
+
+class _RemoteStream(io.RawIOBase):
+    """Bytes of an fsspec file; whatever its store raises becomes `UnreadableError`."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(self._inner.seekable())
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return int(self._inner.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._inner.tell())
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        try:
+            data = self._inner.read(len(buffer))
+        except Exception as error:  # each store has its own errors
+            raise UnreadableError(f"the connection broke: {_explain(error)}") from error
+        buffer[: len(data)] = data
+        return len(data)
