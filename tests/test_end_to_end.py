@@ -114,7 +114,7 @@ def test_the_export_scores_like_the_model(workplace, monkeypatch, capsys):
 @pytest.mark.shared
 def test_real_pages_are_read_and_predicted_on(workplace, monkeypatch, shared):
     monkeypatch.chdir(workplace)
-    assert main(["predict", f"input={shared}/pages", "output=pages_out"]) == 0
+    assert main(["predict", f"input={shared}/pages", "output=pages_out/predictions.jsonl"]) == 0
     rows = rows_of("pages_out/predictions.jsonl")
     assert len({row["doc"] for row in rows}) == len(list((shared / "pages").glob("*.html.gz")))
     assert not Path("pages_out/rejects.jsonl").exists()

@@ -1,10 +1,13 @@
-"""A counter on the terminal for work whose end is not known; silent where stderr is no terminal."""
+"""How far work has come, on the terminal; silent where stderr is no terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Item = TypeVar("Item")
 
@@ -23,3 +26,41 @@ def counted(items: Iterable[Item], what: str) -> Iterator[Item]:
         for item in items:
             progress.advance(task)
             yield item
+
+
+class Bar:
+    """A bar with a line of text, whose total may not be known.
+
+    It shows nothing where stderr is no terminal, or where rows go to the same terminal.
+    """
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a terminal to show it on."""
+        return self._progress is not None
+
+    def start(self, *, rows_on_stdout: bool = False) -> None:
+        """Show the bar."""
+        if not sys.stderr.isatty() or (rows_on_stdout and sys.stdout.isatty()):
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), BarColumn(20), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress.add_task("reading", total=None)
+        self._progress.start()
+
+    def show(self, text: str, share: float | None) -> None:
+        """Set the text, and the share of the work that is done (0 to 1) where it is known."""
+        if self._progress is not None:
+            total = None if share is None else 1.0
+            self._progress.update(self._progress.task_ids[0], description=text, total=total, completed=share or 0)
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        if self._progress is not None:
+            self._progress.stop()

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from newsstance.errors import InputError
 
@@ -77,10 +77,16 @@ def put_on_disk(path: Path) -> None:
 
 
 class RowWriter(Protocol):
-    """Takes rows in portions; a context manager that finishes the file on a clean exit and removes it on an error."""
+    """Takes rows in portions; a context manager that commits on a clean exit and discards on an error."""
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append ``rows``."""
+
+    def commit(self) -> None:
+        """Finish the file and give it its name."""
+
+    def discard(self) -> None:
+        """Remove what was written."""
 
     def __enter__(self) -> Self: ...
 
@@ -131,13 +137,21 @@ class StdoutWriter:
         for row in rows:
             sys.stdout.write(to_line(row) + "\n")
 
+    def commit(self) -> None:
+        """Pass on what is buffered."""
+        sys.stdout.flush()
+
+    def discard(self) -> None:
+        """Pass on what is buffered: rows on stdout cannot be taken back."""
+        sys.stdout.flush()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sys.stdout.flush()
+        self.commit()
 
 
 class _AtomicFile:
@@ -157,11 +171,20 @@ class _AtomicFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
         if error is None:
-            self.partial.replace(self.target)
+            self.commit()
         else:
-            self.partial.unlink(missing_ok=True)
+            self.discard()
+
+    def commit(self) -> None:
+        """Finish the file and give it its name."""
+        self.close()
+        self.partial.replace(self.target)
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        self.close()
+        self.partial.unlink(missing_ok=True)
 
 
 class JsonlWriter(_AtomicFile):

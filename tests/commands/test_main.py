@@ -157,7 +157,13 @@ def test_every_config_of_every_group_fits_the_schema(capsys):
     from newsstance.configuration.typed import to_typed
 
     resolvers.register()
-    users = {"labeller": "label", "reader": "predict", "backend": "predict", "evaluation": "evaluate"}
+    users = {
+        "labeller": "label",
+        "engine": "predict",
+        "reader": "predict",
+        "backend": "predict",
+        "evaluation": "evaluate",
+    }
     with initialize_config_dir(str(configs_dir()), version_base="1.3"):
         for path in sorted(configs_dir().glob("*/*.yaml")):
             group = path.parent.name

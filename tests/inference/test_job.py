@@ -171,7 +171,7 @@ def test_a_failed_run_leaves_no_half_written_output(article, tmp_path):
 
 
 def test_the_order_of_the_input_is_kept_over_portions(tmp_path, monkeypatch):
-    monkeypatch.setattr("newsstance.inference.prediction.PORTION_SENTENCES", 3)
+    monkeypatch.setattr("newsstance.inference.stream.PORTION_SENTENCES", 3)
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps({"id": f"d{n}", "sentence": f"Sentence {n}."}) + "\n" for n in range(20)))
     rows = rows_of(run(path, tmp_path, reader=ReaderConfig(format=InputFormat.jsonl)).predictions)
@@ -197,3 +197,102 @@ def test_pages_stop_at_their_limit(tmp_path):
     path.write_text("".join(json.dumps({"id": f"d{n}", "text": "The firm admits it."}) + "\n" for n in range(5)))
     assert len(run(path, tmp_path, max_pages=2).pages) == 2
     assert run(path, tmp_path / "second", html=False).pages == []
+
+
+def test_a_second_run_replaces_the_pages_of_the_first(article, tmp_path):
+    assert run(article, tmp_path).pages == run(article, tmp_path).pages == [tmp_path / "run" / "pages" / "ferry.html"]
+
+
+def test_a_parquet_file_keeps_the_other_fields_of_a_sentence_as_json(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": 7, "sentence": "Dr. Ott admits it.", "topic": "tides"}\n{"sentence": "He left."}\n')
+    first, second = pyarrow.parquet.read_table(run(path, tmp_path, tmp_path / "o.parquet").predictions).to_pylist()
+    assert (first["id"], json.loads(first["extra"])) == ("7", {"topic": "tides"})
+    assert (second["id"], second["extra"]) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_each_article_has_a_summary_beside_the_predictions(tmp_path, name):
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"id": "a", "title": "T", "url": "https://x.example", "published": "2024-05-01", "text": ARTICLE},
+        {"id": "b", "text": "Rain fell."},
+        {"id": "c", "sentence": "The firm admits it."},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run(path, tmp_path, tmp_path / name)
+    beside = tmp_path / f"articles-{name}"
+    found = pyarrow.parquet.read_table(beside).to_pylist() if name.endswith(".parquet") else rows_of(beside)
+    first, second = found
+    assert (first["doc"], first["title"], first["url"], first["date"]) == ("a", "T", "https://x.example", "2024-05-01")
+    assert first["counts"] == {"acknowledgement": 2, "denial": 1, "third_party_skepticism": 1}
+    assert first["strongest"]["denial"]["text"].startswith("“We never told him")
+    assert (first["strongest"]["denial"]["i"], first["model"], first["sentences"]) == (2, "words", 4)
+    assert set(second["strongest"].values()) == {None}
+
+
+def test_only_stances_leaves_the_summaries_complete(article, tmp_path):
+    article.write_text(ARTICLE + "\nRain fell.\n")
+    summary = run(article, tmp_path, tmp_path / "out.jsonl", only_stances=True)
+    assert len(rows_of(tmp_path / "out.jsonl")) == 4
+    assert summary.sentences == rows_of(tmp_path / "articles-out.jsonl")[0]["sentences"] == 5
+
+
+def test_what_was_found_is_counted_by_day_and_by_article(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    texts = ["Rain fell.", "The firm admits it.", "The firm admits it. Experts doubt it.", "Experts doubt it."]
+    days = ["2024-05-02", "2024-05-01T08:00:00Z", "2024-05-01", "May 3"]
+    rows = [
+        {"id": str(n), "text": text, "published": day} for n, (text, day) in enumerate(zip(texts, days, strict=True))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    record = run(path, tmp_path).to_record()
+    assert record["stances"] == 4
+    assert record["labels"] == {"acknowledgement": 2, "denial": 0, "third_party_skepticism": 2}
+    assert {day: sum(labels.values()) for day, labels in record["days"].items()} == {"2024-05-01": 3, "2024-05-02": 0}
+    assert [(top["doc"], top["stances"]) for top in record["top"]] == [("2", 2), ("1", 1), ("3", 1)]
+
+
+def test_the_status_file_says_how_the_job_went(article, tmp_path):
+    run(article, tmp_path, status=str(tmp_path / "watched" / "status.json"))
+    status = json.loads((tmp_path / "watched" / "status.json").read_text())
+    assert (status["state"], status["articles"], status["sentences"], status["rejects"]) == ("finished", 1, 4, 0)
+    assert status["share_read"] == 1.0
+    assert status["started"] <= status["updated"]
+
+    class Failing(WordScorer):
+        def predict_proba(self, sentences, contexts=None):
+            running = json.loads((tmp_path / "run" / "status.json").read_text())
+            assert running["state"] == "running"
+            raise RuntimeError("no memory\nleft")
+
+    with pytest.raises(RuntimeError):
+        run_prediction(str(article), OutputConfig(), ReaderConfig(), tmp_path / "run", Failing)
+    failed = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert (failed["state"], failed["error"]) == ("failed", "no memory left")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_log_tells_now_and_then_how_far_a_long_job_is(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("newsstance.inference.stream.PORTION_SENTENCES", 3)
+    monkeypatch.setattr("newsstance.inference.status.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("newsstance.inference.status.STATUS_SECONDS", 0.0)
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"id": f"d{n}", "text": "Experts doubt it. " * 5}) + "\n" for n in range(9)))
+    caplog.set_level("INFO")
+    run(path, tmp_path)
+    lines = [
+        record.message
+        for record in caplog.records
+        if "sentences/s" in record.message or "sentences (" in record.message
+    ]
+    assert len(lines) >= 9
+    assert "9 articles" in lines[-1]
+    assert "read" in lines[-1]
+
+
+def test_gzipped_rows_hold_no_clock(article, tmp_path, monkeypatch):
+    run(article, tmp_path, tmp_path / "a" / "out.jsonl.gz")
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    run(article, tmp_path, tmp_path / "b" / "out.jsonl.gz")
+    assert (tmp_path / "a" / "out.jsonl.gz").read_bytes() == (tmp_path / "b" / "out.jsonl.gz").read_bytes()

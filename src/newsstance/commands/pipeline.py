@@ -86,7 +86,9 @@ def predict(config: PipelineConfig, classifier: StanceClassifier, input: str, fo
     """Predict on ``input`` with the model that was just trained."""
     from newsstance.inference.job import run_prediction
 
-    output = replace(config.output, path=str(Path(config.output.path) / folder.name) if config.output.path else None)
+    output = config.output
+    if output.path is not None:
+        output = replace(output, path=str(Path(output.path) / folder.name / f"predictions.{output.format.value}"))
     folder.mkdir(parents=True, exist_ok=True)
     return run_prediction(input, output, config.reader, folder, lambda: classifier)
 

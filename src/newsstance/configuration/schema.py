@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
-GROUPS = ("corpus", "encoder", "trainer", "tracker", "evaluation", "backend", "reader", "labeller")
+GROUPS = ("corpus", "encoder", "trainer", "tracker", "evaluation", "backend", "reader", "labeller", "engine")
 """The config groups that hold settings; no command has all of them."""
 
 
@@ -298,10 +298,16 @@ class OutputConfig:
     """Where predictions go.
 
     Attributes:
-        path: File (``-`` for stdout) or folder; null for the run's folder.
+        path: File (``-`` for stdout), or folder that receives them in shards; null for one file in the run's folder.
         format: Format of the rows; a path that ends in ``.parquet`` or ``.jsonl`` decides by itself.
         html: Also write a web page of each article with its stances marked.
         max_pages: Write pages for the first so many articles only.
+        only_stances: Write sentences with a label only; the summaries of the articles stay complete.
+        shard_sentences: A shard ends with the article that reaches so many sentences; null for 50,000 in a folder.
+        part_mb: No shard spans two parts of the input: neighbouring files of so many MB together, or one larger file.
+            A worker of ``engine=ray`` takes a part at a time.
+        overwrite: Replace what another job left in the folder.
+        status: The status file; null for ``status.json`` in the folder of shards, else in the run's folder.
     """
 
     SHORTHAND: ClassVar[str] = "path"
@@ -310,6 +316,28 @@ class OutputConfig:
     format: OutputFormat = OutputFormat.jsonl
     html: bool = True
     max_pages: int = 100
+    only_stances: bool = False
+    shard_sentences: int | None = None
+    part_mb: float = 256
+    overwrite: bool = False
+    status: str | None = None
+
+
+@dataclass
+class EngineConfig:
+    """Where a prediction job runs (group ``engine``).
+
+    Attributes:
+        name: local or ray.
+        address: Address of a Ray cluster; null for ``RAY_ADDRESS``, else a cluster of this machine alone.
+        workers: Ray actors, each with a copy of the model; null for as many as the cluster's CPUs allow.
+        cpus_per_worker: CPUs of each; the model's threads and the extraction of web pages share them.
+    """
+
+    name: str = "local"
+    address: str | None = None
+    workers: int | None = None
+    cpus_per_worker: int = 1
 
 
 @dataclass
@@ -391,6 +419,7 @@ class PredictConfig(CommandConfig):
     output: OutputConfig = field(default_factory=OutputConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
     backend: BackendConfig = field(default_factory=BackendConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
 
 
 @dataclass

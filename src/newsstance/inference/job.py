@@ -1,57 +1,82 @@
-"""The prediction job: articles in, prediction files, web pages and rejects out."""
+"""The prediction job: articles in, predictions, summaries, web pages and rejects out."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from newsstance.articles.reading import read_articles
-from newsstance.articles.rejects import RejectLog
-from newsstance.configuration.schema import OutputConfig, OutputFormat, ReaderConfig
-from newsstance.inference.prediction import ScoredArticle, Scorer, parquet_schema, predict_articles
-from newsstance.progress import counted
-from newsstance.writing import STDOUT, open_writer, output_file
+from newsstance.articles.inputs import InputFile, find_inputs, fingerprint
+from newsstance.configuration.schema import EngineConfig, OutputConfig, OutputFormat, ReaderConfig
+from newsstance.configuration.typed import to_plain
+from newsstance.errors import InputError
+from newsstance.inference.engine_local import Job, fill_folder, write_file
+from newsstance.inference.findings import Findings
+from newsstance.inference.manifest import REJECTS, Manifest
+from newsstance.inference.prediction import Scorer
+from newsstance.inference.shards import SHARD_SENTENCES
+from newsstance.inference.status import Watch
+from newsstance.inference.stream import plan_parts
+from newsstance.provenance import code_revision
+from newsstance.writing import names_folder, output_file
+
+ENGINES = ("local", "ray")
+_DECIDING_OUTPUT = ("format", "html", "max_pages", "only_stances", "shard_sentences", "part_mb")
+_UNDECIDING_READER = ("workers", "timeout")
 
 
 @dataclass
 class PredictionSummary:
-    """What a job did.
+    """What a job did, with the runs before it that it went on from.
 
     Attributes:
-        articles: Articles read.
-        sentences: Sentences scored.
-        labels: Sentences with each label.
+        predictions: The predictions file, or the folder of shards; "-" for stdout.
+        found: What was found.
+        shards: Shards in the folder; 0 for one file.
         rejects: Records that could not be read.
-        predictions: The predictions file; "-" for stdout.
-        pages: Web pages written, in the order of the input.
         rejects_file: The file of rejects; None where there are none.
+        pages: Web pages, in the order of the input.
     """
 
     predictions: str
-    articles: int = 0
-    sentences: int = 0
-    labels: Counter[str] = field(default_factory=Counter)
+    found: Findings = field(default_factory=Findings)
+    shards: int = 0
     rejects: int = 0
-    pages: list[Path] = field(default_factory=list)
     rejects_file: Path | None = None
+    pages: list[Path] = field(default_factory=list)
+
+    @property
+    def articles(self) -> int:
+        """Articles read."""
+        return self.found.articles
+
+    @property
+    def sentences(self) -> int:
+        """Sentences scored."""
+        return self.found.sentences
+
+    @property
+    def labels(self) -> Counter[str]:
+        """Sentences with each label."""
+        return self.found.labels
 
     def to_record(self) -> dict[str, Any]:
         """Plain values for ``run.json``."""
-        return {
-            "articles": self.articles,
-            "sentences": self.sentences,
-            "labels": dict(self.labels),
-            "rejects": self.rejects,
-            "predictions": self.predictions,
-        }
+        places = {"predictions": self.predictions, "shards": self.shards}
+        return self.found.to_record() | {"rejects": self.rejects} | places
 
 
 def run_prediction(
-    input: str, output: OutputConfig, reader: ReaderConfig, folder: Path, load_scorer: Callable[[], Scorer]
+    input: str,
+    output: OutputConfig,
+    reader: ReaderConfig,
+    folder: Path,
+    load_scorer: Callable[[], Scorer],
+    *,
+    model: Mapping[str, Any] | None = None,
+    engine: EngineConfig | None = None,
 ) -> PredictionSummary:
     """Read the articles of ``input``, score their sentences and write what ``output`` asks for.
 
@@ -60,45 +85,93 @@ def run_prediction(
         output: Where predictions go; the run's ``folder`` where it names none.
         reader: How articles are read.
         folder: The run's folder.
-        load_scorer: Loads the model, after the input has been found to exist.
+        load_scorer: Loads the model, after the input has been found to exist; can be pickled where ``engine`` is ray.
+        model: What tells the model and its backend from others, for resuming.
+        engine: Where the job runs; None for this process.
 
     Raises:
-        InputError: Where the input is missing, or not one article of it can be read.
+        InputError: Where the input is missing, or not one article of it can be read, or the output is another job's.
     """
+    engine = engine or EngineConfig()
+    _check(output, engine)
+    files = find_inputs(input)
+    sizes = [_size(file) for file in files]
+    parts = plan_parts(files, sizes, output.part_mb * 1e6)
+    in_shards = names_folder(output.path) or output.shard_sentences is not None or engine.name == "ray"
+    if in_shards:
+        output = replace(output, shard_sentences=output.shard_sentences or SHARD_SENTENCES)
+    facts = _facts(input, files, sizes, reader, output) | {"model": dict(model or {})} if in_shards else {}
+    revision = code_revision() if in_shards else ""
+    job = Job(input, files, parts, reader, output, facts, revision, load_scorer)
+    if not in_shards:
+        return _predict_into_file(job, sizes, folder)
+    target = Path(output.path).expanduser() if output.path else folder
+    watch = Watch(_status_file(output, target), str(target), files, sizes)
+    if engine.name == "ray":
+        from newsstance.inference.engine_ray import run_on_ray
+
+        return _summarise(run_on_ray(job, target, watch, engine), target)
+    for manifest in fill_folder(job, target, watch):
+        finished = manifest
+    return _summarise(finished, target)
+
+
+def _check(output: OutputConfig, engine: EngineConfig) -> None:
+    if engine.name not in ENGINES:
+        raise InputError(f"engine.name={engine.name}: unknown; the engines are {', '.join(ENGINES)}")
+    is_file = output.path is not None and not names_folder(output.path)
+    if is_file and output.shard_sentences is not None:
+        raise InputError(f"output.shard_sentences: {output.path} is one file; give a folder for shards")
+    if is_file and engine.name == "ray":
+        raise InputError(f"engine=ray writes shards: give a folder, not output={output.path}")
+    for name in ("shard_sentences", "part_mb"):
+        value = getattr(output, name)
+        if value is not None and value <= 0:
+            raise InputError(f"output.{name} must be above 0, not {value:g}")
+
+
+def _predict_into_file(job: Job, sizes: list[int | None], folder: Path) -> PredictionSummary:
+    output = job.output
     predictions = output_file(output.path, "predictions", output.format is OutputFormat.parquet, folder)
-    beside = folder if predictions == STDOUT else Path(predictions).parent
-    rejects = RejectLog(beside / "rejects.jsonl")
-    articles = rejects.first_read(read_articles(input, reader, rejects.add), input)
-    scorer = load_scorer()
-    summary = PredictionSummary(predictions=predictions)
-    schema = parquet_schema() if predictions.endswith(".parquet") else None
-    with open_writer(predictions, schema) as writer:
-        for portion in predict_articles(counted(articles, "articles"), scorer):
-            for scored in portion:
-                writer.write(scored.rows)
-                _count(summary, scored)
-                if output.html and len(summary.pages) < output.max_pages and predictions != STDOUT:
-                    summary.pages.append(_write_page(scored, beside / "pages", scorer.model_id))
-    rejects.close()
-    summary.rejects, summary.rejects_file = rejects.count, rejects.path if rejects.count else None
-    return summary
+    watch = Watch(_status_file(output, folder), predictions, job.files, sizes)
+    done = write_file(replace(job, parts=[range(len(job.files))]), predictions, folder, watch)
+    rejects = done.rejects
+    rejects_file = rejects.path if rejects.count else None
+    return PredictionSummary(predictions, done.found, 0, rejects.count, rejects_file, done.pages.paths)
 
 
-def _count(summary: PredictionSummary, scored: ScoredArticle) -> None:
-    summary.articles += 1
-    summary.sentences += len(scored.rows)
-    summary.labels.update(label for row in scored.rows for label in row["labels"])
+def _summarise(manifest: Manifest, folder: Path) -> PredictionSummary:
+    rejects = manifest.cursor.rejects
+    pages = [folder / page for page in manifest.pages]
+    rejects_file = folder / REJECTS if rejects else None
+    return PredictionSummary(str(folder), manifest.found, len(manifest.shards), rejects, rejects_file, pages)
 
 
-def _write_page(scored: ScoredArticle, folder: Path, model_id: str) -> Path:
-    from newsstance.inference.article_view import write_article_view
+def _status_file(output: OutputConfig, folder: Path) -> Path:
+    return Path(output.status).expanduser() if output.status else folder / "status.json"
 
-    stem = re.sub(r"[^\w.-]+", "_", scored.article.id)[-80:].strip("._") or "article"
-    path = folder / f"{stem}.html"
-    number = 2
-    while path.exists():
-        path = folder / f"{stem}_{number}.html"
-        number += 1
-    folder.mkdir(parents=True, exist_ok=True)
-    write_article_view(scored.article, scored.rows, path, model_id)
-    return path
+
+def _facts(
+    input: str, files: list[InputFile], sizes: list[int | None], reader: ReaderConfig, output: OutputConfig
+) -> dict[str, Any]:
+    """What decides the result besides model and code: what of it differs keeps a job from being gone on with."""
+    known = [size for size in sizes if size is not None]
+    return {
+        "layout": "shards",
+        "input": {
+            "typed": input,
+            "files": len(files),
+            "bytes": sum(known) if len(known) == len(sizes) else None,
+            "fingerprint": fingerprint(files),
+        },
+        "reader": {key: value for key, value in to_plain(reader).items() if key not in _UNDECIDING_READER},
+        "output": {key: to_plain(output)[key] for key in _DECIDING_OUTPUT},
+    }
+
+
+def _size(file: InputFile) -> int | None:
+    """Bytes of ``file``; None where that is not known."""
+    try:
+        return file.path.stat().st_size if file.path is not None and file.is_regular else None
+    except OSError:
+        return None

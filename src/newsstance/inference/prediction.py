@@ -1,16 +1,17 @@
-"""Score the sentences of articles, in portions, in the order of the input."""
+"""Score the sentences of articles and make their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from newsstance.articles.article import Article
-from newsstance.articles.portions import PORTION_SENTENCES, contexts, in_portions
+from newsstance.articles.portions import Portion, contexts
 from newsstance.stances import LABELS, Sentence, from_scores
+from newsstance.writing import to_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -22,7 +23,10 @@ class Scorer(Protocol):
     model_id: str
 
     def predict_proba(self, sentences: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
-        """Scores of shape (n, 3)."""
+        """Scores of shape (n, 3).
+
+        Jobs that are resumed count on one thing more: the scores depend on the arguments of this call alone.
+        """
 
 
 @dataclass(frozen=True)
@@ -33,20 +37,15 @@ class ScoredArticle:
     rows: list[dict[str, Any]]
 
 
-def predict_articles(articles: Iterable[Article], scorer: Scorer) -> Iterator[list[ScoredArticle]]:
-    """Score ``articles`` in portions of about `PORTION_SENTENCES` sentences.
-
-    Yields:
-        The articles of one portion with their rows, in the order of the input.
-    """
-    for portion in in_portions(articles, PORTION_SENTENCES):
-        sentences = [sentence for _, found in portion for sentence in found]
-        before = [context for article, found in portion for context in contexts(article, found)]
-        scores = iter(scorer.predict_proba([sentence.text for sentence in sentences], before))
-        yield [
-            ScoredArticle(article, [to_row(article, s, next(scores), scorer.model_id) for s in found])
-            for article, found in portion
-        ]
+def score(portion: Portion, scorer: Scorer) -> list[ScoredArticle]:
+    """The articles of ``portion`` with their rows, in its order; all its sentences are scored in one call."""
+    sentences = [sentence.text for _, found in portion for sentence in found]
+    before = [context for article, found in portion for context in contexts(article, found)]
+    scores = iter(scorer.predict_proba(sentences, before) if sentences else ())
+    return [
+        ScoredArticle(article, [to_row(article, s, next(scores), scorer.model_id) for s in found])
+        for article, found in portion
+    ]
 
 
 def to_row(article: Article, sentence: Sentence, scores: np.ndarray, model_id: str) -> dict[str, Any]:
@@ -65,9 +64,15 @@ def to_row(article: Article, sentence: Sentence, scores: np.ndarray, model_id: s
     } | {key: value for key, value in carried.items() if key not in _ROW_FIELDS}
 
 
-_ROW_FIELDS = frozenset(
-    {"doc", "i", "start", "end", "kind", "text", "labels", "scores", "model", "sentence", "context"}
-)
+_OWN_FIELDS = ("doc", "i", "start", "end", "kind", "text", "labels", "scores", "model")
+_ROW_FIELDS = frozenset((*_OWN_FIELDS, "sentence", "context"))
+
+
+def to_parquet_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """``row`` with the types of `parquet_schema`: the id as text, other carried fields as JSON in ``extra``."""
+    own = {key: row[key] for key in _OWN_FIELDS}
+    extra = {key: value for key, value in row.items() if key not in {*_OWN_FIELDS, "id"}}
+    return own | {"id": str(row["id"]) if "id" in row else None, "extra": to_line(extra) if extra else None}
 
 
 def parquet_schema() -> pyarrow.Schema:
@@ -86,5 +91,6 @@ def parquet_schema() -> pyarrow.Schema:
             ("scores", pa.struct([(label, pa.float32()) for label in LABELS])),
             ("model", pa.string()),
             ("id", pa.string()),
+            ("extra", pa.string()),
         ]
     )
