@@ -46,7 +46,7 @@ def run_job(input, folder, format):
     reader = ReaderConfig()
     if hasattr(reader, "workers"):
         reader.workers = 0
-    run_prediction(str(input), output, reader, folder / "run", SlowScorer, model={"id": "slow"})
+    run_prediction(str(input), output, reader, folder / "run", SlowScorer, model=lambda: {"id": "slow"})
 
 
 def start(input, folder, format):

@@ -50,7 +50,7 @@ def run_job(input, folder, engine="local", seconds=0.0):
     def load():
         return SlowScorer(seconds)
 
-    return run_prediction(str(input), output, reader, folder, load, model={"id": "slow"}, engine=config)
+    return run_prediction(str(input), output, reader, folder, load, model=lambda: {"id": "slow"}, engine=config)
 
 
 def lose_a_node(cluster, folder, nodes, report):

@@ -69,8 +69,8 @@ def files_of(folder):
 
 def run(input, folder, scorer=WordScorer, model="words", reader=None, **options):
     output = OutputConfig(path=str(folder), **({"shard_sentences": 100, "max_pages": 3} | options))
-    model = {"id": model}
-    return run_prediction(str(input), output, reader or ReaderConfig(), folder / "run", scorer, model=model)
+    reader = reader or ReaderConfig()
+    return run_prediction(str(input), output, reader, folder / "run", scorer, model=lambda: {"id": model})
 
 
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from newsstance.configuration.schema import BackendConfig, PredictConfig
 from newsstance.provenance import Run
@@ -20,25 +20,54 @@ _DAYS_SHOWN, _ARTICLES_SHOWN = 10, 5
 
 def run(config: PredictConfig, run: Run) -> None:
     """Score the articles of ``config.input`` and say what was found and where it is."""
-    from newsstance.configuration.typed import to_plain
     from newsstance.inference.job import run_prediction
-    from newsstance.inference.manifest import describe_model
-    from newsstance.model.location import find_model
 
-    model = find_model(config.model)
-    backend = config.backend
-    facts = describe_model(model)
-    run.record(model=facts["id"])
-    facts |= {"backend": to_plain(backend)}
-    load = partial(load_scorer, model, backend)
+    loader = ModelLoader(config.model, config.backend)
     summary = run_prediction(
-        config.input, config.output, config.reader, run.folder, load, model=facts, engine=config.engine
+        config.input, config.output, config.reader, run.folder, loader, model=loader.describe, engine=config.engine
     )
-    run.record(**summary.to_record())
+    run.record(model=loader.model_id, **summary.to_record())
     if summary.predictions == "-":
         LOG.info("%d articles, %d sentences, %d rejects", summary.articles, summary.sentences, summary.rejects)
     else:
         print_summary(summary)
+
+
+class ModelLoader:
+    """Finds, describes and loads a model, each only when asked: bad input is told before a model is looked for.
+
+    Attributes:
+        model: latest, a folder or a hub id; an absolute path once it was found.
+        backend: The backend; the one that ``auto`` stands for once the model was found.
+        model_id: The model's name, once it was described or loaded.
+    """
+
+    def __init__(self, model: str, backend: BackendConfig) -> None:
+        self.model, self.backend = model, backend
+        self.model_id = ""
+
+    def __call__(self) -> Scorer:
+        """The loaded model, as `load_scorer`."""
+        self._find()
+        scorer = load_scorer(self.model, self.backend)
+        self.model_id = scorer.model_id
+        return scorer
+
+    def describe(self) -> dict[str, Any]:
+        """What tells the model and its backend from others."""
+        from newsstance.configuration.typed import to_plain
+        from newsstance.inference.manifest import describe_model
+
+        self._find()
+        facts = describe_model(self.model) | {"backend": to_plain(self.backend)}
+        self.model_id = str(facts["id"])
+        return facts
+
+    def _find(self) -> None:
+        from newsstance.model.location import find_model
+
+        found = find_model(self.model)
+        self.model = str(Path(found).absolute()) if Path(found).is_dir() else found
 
 
 def load_scorer(model: str, backend: BackendConfig) -> Scorer:

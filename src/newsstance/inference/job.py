@@ -75,7 +75,7 @@ def run_prediction(
     folder: Path,
     load_scorer: Callable[[], Scorer],
     *,
-    model: Mapping[str, Any] | None = None,
+    model: Callable[[], Mapping[str, Any]] | None = None,
     engine: EngineConfig | None = None,
 ) -> PredictionSummary:
     """Read the articles of ``input``, score their sentences and write what ``output`` asks for.
@@ -86,7 +86,7 @@ def run_prediction(
         reader: How articles are read.
         folder: The run's folder.
         load_scorer: Loads the model, after the input has been found to exist; can be pickled where ``engine`` is ray.
-        model: What tells the model and its backend from others, for resuming.
+        model: Tells what sets the model and its backend apart from others; asked where a job may be gone on with.
         engine: Where the job runs; None for this process.
 
     Raises:
@@ -100,7 +100,9 @@ def run_prediction(
     in_shards = names_folder(output.path) or output.shard_sentences is not None or engine.name == "ray"
     if in_shards:
         output = replace(output, shard_sentences=output.shard_sentences or SHARD_SENTENCES)
-    facts = _facts(input, files, sizes, reader, output) | {"model": dict(model or {})} if in_shards else {}
+    facts = _facts(input, files, sizes, reader, output) if in_shards else {}
+    if in_shards and model is not None:
+        facts["model"] = dict(model())
     revision = code_revision() if in_shards else ""
     job = Job(input, files, parts, reader, output, facts, revision, load_scorer)
     if not in_shards:
