@@ -115,8 +115,8 @@ def _connect(engine: EngineConfig) -> Any:
     except ImportError as error:
         raise InputError("engine=ray: not installed; pip install 'newsstance[ray]'") from error
     if not ray.is_initialized():
-        address = engine.address or os.environ.get("RAY_ADDRESS")
-        local = {} if address else {"include_dashboard": False}
+        address = engine.address or os.environ.get("RAY_ADDRESS") or "local"
+        local = {"include_dashboard": False} if address == "local" else {}
         try:
             ray.init(address=address, logging_level=logging.WARNING, **local)
         except (ConnectionError, RuntimeError, ValueError) as error:
