@@ -25,6 +25,7 @@ class Precision(Enum):
     auto = "auto"
     fp32 = "fp32"
     bf16 = "bf16"
+    int8 = "int8"
 
 
 class Neighbours(Enum):
@@ -134,6 +135,11 @@ class TrainerConfig:
         positive_weight: Weight of a present label against an absent one in the loss.
         freeze_embeddings: Leave the embeddings as they are.
         freeze_layers: Leave this many of the lowest encoder layers as they are.
+        matrices_only: Train the encoder's weight matrices and the head, and leave biases and norms as they are: what an
+            adapter can hold.
+        adapter_rank: After training, cut the change of each weight matrix to this rank and write it as a LoRA adapter
+            beside the model; needs matrices_only. Null: no adapter.
+        attention_dropout: Dropout of the attention weights; 0 lets a CPU use its fused attention, a tenth faster.
         precision: Number format of the matrix products; auto takes bf16 where the processor has it.
         evaluations_per_epoch: How often the validation split is scored (and a checkpoint written).
         patience: Evaluations without a better validation macro-F1 before training stops.
@@ -150,6 +156,9 @@ class TrainerConfig:
     positive_weight: float = 1.0
     freeze_embeddings: bool = True
     freeze_layers: int = 0
+    matrices_only: bool = False
+    adapter_rank: int | None = None
+    attention_dropout: float = 0.0
     precision: Precision = Precision.auto
     evaluations_per_epoch: int = 2
     patience: int = 4
@@ -230,14 +239,18 @@ class BackendConfig:
     """What runs the model at inference (group ``backend``).
 
     Attributes:
-        name: The runtime: torch or onnxruntime.
-        precision: Number format of the matrix products.
+        name: The runtime: torch, onnxruntime or openvino; auto for the fastest one that is installed, that the model
+            was exported for, and that gave torch's scores in the check of the export, else torch.
+        precision: Number format of the matrix products: fp32, bf16 or int8; auto for the fastest one that is sound.
         max_tokens_per_batch: Token budget of a batch, padding included.
+        first_pass: Give sentences that cannot carry a stance by their words alone a constant score and skip the model
+            for them; needs ``newsstance export first_pass=true``.
     """
 
     name: str = "torch"
     precision: Precision = Precision.fp32
-    max_tokens_per_batch: int = 4096
+    max_tokens_per_batch: int = 1024
+    first_pass: bool = False
 
 
 @dataclass
@@ -463,14 +476,33 @@ class ExportConfig(CommandConfig):
     Attributes:
         model: latest, a folder or a hub id.
         output: Folder that receives the exported model; null for the model's own folder.
-        format: Format to export to: onnx.
-        tolerance: Largest allowed difference of any score from the torch model.
+        format: onnx, openvino (ONNX comes with it), or all for those whose packages are installed.
+        int8: Also write a quantized export of each format.
+        first_pass: Also train the first pass of ``backend.first_pass``, on the model's own scores.
+        input: Articles whose sentences the first pass learns from, beside those of ``corpus``: file, folder or glob;
+            null for none.
+        tolerance: Largest allowed difference of any score from torch in fp32; an fp32 export that exceeds it is an
+            error.
+        tolerance_rounded: The same for bf16 and int8; an export that exceeds it is kept, but ``backend=auto`` does not
+            take it.
+        same_labels: Share of the sentences that must keep their labels.
+        parity_sentences: Sentences of ``corpus`` that all this is checked on.
+        corpus: Sentences for the checks and for the first pass; their labels are not used.
+        reader: How the articles of ``input`` are read.
     """
 
     model: str = "latest"
     output: str | None = None
-    format: str = "onnx"
+    format: str = "all"
+    int8: bool = False
+    first_pass: bool = False
+    input: str | None = None
     tolerance: float = 1e-4
+    tolerance_rounded: float = 0.02
+    same_labels: float = 0.995
+    parity_sentences: int = 500
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    reader: ReaderConfig = field(default_factory=ReaderConfig)
 
 
 @dataclass
