@@ -1,5 +1,7 @@
 """Shared fixtures: tiny random models for tests of behaviour, not of quality."""
 
+import contextlib
+import logging
 import os
 from pathlib import Path
 
@@ -8,6 +10,11 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+with contextlib.suppress(ImportError):  # OpenVINO loads absl, whose log handler would close the stderr of pytest
+    from absl import logging as absl_logging
+
+    absl_logging.PythonHandler.close = logging.StreamHandler.close
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

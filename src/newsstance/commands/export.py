@@ -1,23 +1,29 @@
-"""``newsstance export``: write a model in another format, and check that it gives the same scores."""
+"""``newsstance export``: write a model for other runtimes, and check that it gives the same scores there."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from newsstance.configuration.schema import BackendConfig, ExportConfig
+from newsstance.configuration.schema import ExportConfig
 from newsstance.errors import InputError
-from newsstance.provenance import Run, library_versions
+from newsstance.provenance import Run
+
+if TYPE_CHECKING:
+    from newsstance.inference.first_pass import FirstPass
+    from newsstance.model.export_record import ExportRecord
 
 
 def run(config: ExportConfig, run: Run) -> None:
-    """Export the model of ``config`` and record the parity."""
-    if config.format != "onnx":
-        raise InputError(f"format={config.format}: unknown; the formats are onnx")
-    from newsstance.inference.backends import load_backend
+    """Export the model of ``config``, check it and record how well it agrees."""
+    from newsstance.corpus.loading import load_corpus
+    from newsstance.inference.exporting import Checked, export_model, formats_of, sample_sentences
     from newsstance.model.classifier import StanceClassifier
-    from newsstance.model.export import copy_model, export_onnx, parity, record_export
+    from newsstance.model.export import copy_model
     from newsstance.model.location import find_model
 
+    formats_of(config)
     source = Path(find_model(config.model))
     classifier = StanceClassifier.from_pretrained(str(source))
     if classifier.metadata is None:
@@ -27,19 +33,59 @@ def run(config: ExportConfig, run: Run) -> None:
     folder = Path(config.output) if config.output else source
     folder.mkdir(parents=True, exist_ok=True)
     copy_model(source, folder)
-    path = export_onnx(classifier, folder)
-    exported = load_backend(str(folder), BackendConfig(name="onnxruntime"))
-    difference = parity(classifier, exported)
-    facts = {
-        "format": "onnx",
-        "file": path.name,
-        "largest_score_difference": difference,
-        "libraries": library_versions(),
-    }
-    record_export(folder, facts)
-    run.record(model=classifier.model_id, **facts)
-    if difference > config.tolerance:
-        path.unlink()
-        raise InputError(f"{path}: scores differ by {difference:.1e}, more than tolerance={config.tolerance}; not kept")
-    print(f"exported: {path}")
-    print(f"largest score difference: {difference:.1e}")
+    corpus = [sentence.text for sentence in load_corpus(config.corpus)]
+    sentences = sample_sentences(corpus, config.parity_sentences, config.seed)
+    record = export_model(Checked(classifier, folder, sentences, classifier.predict_proba(sentences)), config)
+    run.record(model=classifier.model_id, exports=[asdict(exported) for exported in record.files])
+    _print_exports(record, folder)
+    if config.first_pass:
+        embeddings = classifier.model.get_input_embeddings().weight
+        first_pass = _train_first_pass(config, folder, corpus, run.folder, embeddings)
+        run.record(first_pass=first_pass.figures)
+        _print_first_pass(first_pass)
+
+
+def _train_first_pass(
+    config: ExportConfig, folder: Path, corpus: list[str], rejects_folder: Path, embeddings: Any
+) -> FirstPass:
+    from newsstance.articles.reading import read_articles
+    from newsstance.articles.rejects import RejectLog
+    from newsstance.articles.segmentation import split_sentences
+    from newsstance.configuration.schema import BackendConfig
+    from newsstance.inference.backends import load_backend
+    from newsstance.inference.exported_backend import ExportedClassifier
+    from newsstance.inference.first_pass_training import train_first_pass
+
+    sentences = list(corpus)
+    if config.input is not None:
+        rejects = RejectLog(rejects_folder / "rejects.jsonl")
+        articles = rejects.first_read(read_articles(config.input, config.reader, rejects.add), config.input)
+        sentences += [sentence.text for article in articles for sentence in split_sentences(article)]
+        rejects.close()
+    exported = load_backend(str(folder), BackendConfig(name="onnxruntime", max_tokens_per_batch=512))
+    assert isinstance(exported, ExportedClassifier)
+    first_pass = train_first_pass(sentences, exported, embeddings, config.seed)
+    first_pass.save(folder)
+    return first_pass
+
+
+def _print_exports(record: ExportRecord, folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("file", "backend", "precision", "largest score difference", "same labels", "backend=auto")
+    for exported in record.files:
+        figures = (f"{exported.largest_score_difference:.1e}", f"{exported.same_labels:.2%}")
+        table.add_row(
+            exported.file, exported.backend, exported.precision, *figures, "takes it" if exported.sound else "leaves it"
+        )
+    Console().print(table)
+    print(f"exported: {folder}")
+
+
+def _print_first_pass(first_pass: FirstPass) -> None:
+    figures = first_pass.figures
+    print(
+        f"first pass: skips {figures['skipped']:.1%} of {figures['sentences']} held-out sentences, loses "
+        f"{figures['lost']:.2%} of those with a label; scores off by up to {figures['largest_score_difference']:.3f}"
+    )

@@ -1,4 +1,4 @@
-"""Batches for inference: sentences of like length together, under a budget of tokens."""
+"""Batches for inference: each sentence once, sentences of like length together, under a budget of tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ WINDOW_OVERLAP = 16
 """Tokens that neighbouring windows of a too long sentence share."""
 
 
-def pack_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[np.ndarray]:
+def unique_sentences(sentences: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Each distinct sentence once, since news repeats itself; a blank one becomes ".", so that it has a token.
+
+    Returns:
+        The distinct sentences in order of first occurrence, and for each given sentence its index in them, shape (n,).
+    """
+    places: dict[str, int] = {}
+    index = [places.setdefault(s if s.strip() else ".", len(places)) for s in sentences]
+    return list(places), np.asarray(index, dtype=np.int64)
+
+
+def pack_by_length(lengths: Sequence[int] | np.ndarray, max_tokens: int) -> Iterator[np.ndarray]:
     """Cut the items, sorted by length, into batches that hold at most ``max_tokens`` tokens, padding included.
 
     Longest first, so that memory peaks at the start and not in the last hour.
@@ -25,6 +36,16 @@ def pack_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[np.ndarr
     order = np.argsort(np.asarray(lengths), kind="stable")[::-1]
     start = 0
     while start < len(order):
-        size = max(1, max_tokens // max(1, lengths[order[start]]))
+        size = max(1, max_tokens // max(1, int(lengths[order[start]])))
         yield order[start : start + size]
         start += size
+
+
+def padded(windows: Sequence[Sequence[int]]) -> dict[str, np.ndarray]:
+    """Token ids as the inputs of an exported model, each of shape (batch, longest), int64, padded with zeros."""
+    shape = (len(windows), max(map(len, windows)))
+    inputs = {name: np.zeros(shape, dtype=np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")}
+    for row, ids in enumerate(windows):
+        inputs["input_ids"][row, : len(ids)] = ids
+        inputs["attention_mask"][row, : len(ids)] = 1
+    return inputs

@@ -10,7 +10,7 @@ import numpy as np
 
 from newsstance.configuration.schema import BackendConfig
 from newsstance.errors import InputError
-from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length
+from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, unique_sentences
 from newsstance.model.location import LATEST, find_model
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
@@ -33,6 +33,7 @@ class StanceClassifier:
         metadata: What its folder says of it; None for a model that newsstance did not train.
         model_id: Short name for predictions and reports.
         classes_: The labels, in the order of the score columns.
+        label_columns: The column of each label in the model's logits.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class StanceClassifier:
         self.model_id = metadata.model_id if metadata else model_id
         self.backend = backend or BackendConfig()
         self.classes_ = LABELS
-        self._columns = _label_columns(model, self.model_id)
+        self.label_columns = _label_columns(model, self.model_id)
 
     @classmethod
     def from_pretrained(cls, name: str | Path = LATEST, backend: BackendConfig | None = None) -> StanceClassifier:
@@ -117,10 +118,12 @@ class StanceClassifier:
             raise TypeError("predict takes a list of sentences, not one string")
         if not len(sentences):
             return np.zeros((0, len(LABELS)), dtype=np.float32)
-        windows = self._tokenize([sentence if sentence.strip() else "." for sentence in sentences])
-        scores = np.zeros((len(sentences), len(LABELS)), dtype=np.float32)
+        distinct, index = unique_sentences(sentences)
+        windows = self._tokenize(distinct)
+        scores = np.zeros((len(distinct), len(LABELS)), dtype=np.float32)
         np.maximum.at(scores, windows["overflow_to_sample_mapping"], self._score(windows))
-        return scores
+        every: np.ndarray = scores[index]
+        return every
 
     def _tokenize(self, sentences: Sequence[str]) -> Any:
         longest = int(self.tokenizer.model_max_length)
@@ -149,7 +152,7 @@ class StanceClassifier:
             for batch in pack_by_length(lengths, self.backend.max_tokens_per_batch):
                 inputs = {name: [windows[name][i] for i in batch] for name in ("input_ids", *extra_inputs)}
                 padded = self.tokenizer.pad(inputs, return_tensors="pt").to(device)
-                logits = self.model(**padded).logits.float()[:, self._columns]
+                logits = self.model(**padded).logits.float()[:, self.label_columns]
                 scores[batch] = torch.sigmoid(logits).cpu().numpy()
         return scores
 

@@ -1,0 +1,138 @@
+"""What the backends of exported models share: everything but the runtime itself. Does not import torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from newsstance.configuration.schema import BackendConfig
+from newsstance.errors import InputError
+from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, padded, unique_sentences
+from newsstance.model.cpu import cores
+from newsstance.model.export_record import ExportRecord
+from newsstance.model.location import find_model
+from newsstance.model.metadata import ModelMetadata
+from newsstance.stances import LABELS, Label, from_scores
+
+if TYPE_CHECKING:
+    from newsstance.inference.first_pass import FirstPass
+
+
+class ExportedClassifier(ABC):
+    """A classifier over an export in a model folder.
+
+    Each distinct sentence is tokenized once (all of a call in one go, in the tokenizer's own threads), read in
+    overlapping windows where it is too long, packed with others of like length, and scored by as many single-threaded
+    calls of the runtime at a time as there are cores: small batches that stay in a core's cache are faster than large
+    ones that all cores share.
+
+    Attributes:
+        model_id: Short name for predictions.
+        key: Training key of the model.
+        classes_: The labels, in the order of the score columns.
+    """
+
+    runtime: str
+    """The value of ``backend.name``."""
+
+    def __init__(self, folder: Path, file: Path, metadata: ModelMetadata, backend: BackendConfig) -> None:
+        from tokenizers import Tokenizer
+
+        self.model_id = metadata.model_id
+        self.key = metadata.key
+        self.classes_ = LABELS
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        longest = metadata.max_tokens
+        self._tokenizer.enable_truncation(longest, stride=min(WINDOW_OVERLAP, longest // 4))
+        self._tokenizer.no_padding()
+        self._budget = backend.max_tokens_per_batch
+        self._first_pass = _load_first_pass(folder, metadata.key) if backend.first_pass else None
+        self._threads = ThreadPoolExecutor(cores())
+        self._open(file, backend)
+
+    @classmethod
+    def from_pretrained(cls, name: str, backend: BackendConfig) -> Self:
+        """Load an export of a model folder.
+
+        Args:
+            name: latest or a folder.
+            backend: Precision, token budget, first pass.
+
+        Raises:
+            InputError: Where the runtime is not installed, or the folder holds no export for it, or one of other
+                weights.
+        """
+        folder = Path(find_model(name))
+        remedy = f"run `newsstance export model={folder}` first"
+        metadata = ModelMetadata.load(folder)
+        if metadata is None:
+            raise InputError(f"{folder}: no folder with newsstance.json; backend={cls.runtime} reads exported models")
+        record = ExportRecord.load(folder)
+        precision = backend.precision.value
+        exported = record and record.find(cls.runtime, precision)
+        if not exported or not (folder / exported.file).exists():
+            raise InputError(f"{folder}: holds no {precision} export for backend={cls.runtime} ({remedy})")
+        if record and record.key != metadata.key:
+            raise InputError(f"{folder}: {exported.file} was exported from other weights ({remedy})")
+        return cls(folder, folder / exported.file, metadata, backend)
+
+    @abstractmethod
+    def _open(self, file: Path, backend: BackendConfig) -> None:
+        """Load ``file`` on the runtime; each call of it must use one thread.
+
+        Raises:
+            InputError: Where the runtime is not installed.
+        """
+
+    @abstractmethod
+    def _logits(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Logits of shape (batch, 3) in the order of `LABELS`; called from several threads at a time.
+
+        Args:
+            inputs: ``input_ids``, ``attention_mask``, ``token_type_ids``, each of shape (batch, length), int64; an
+                export takes those it has.
+        """
+
+    def predict(self, sentences: Sequence[str], contexts: Sequence[str] | None = None) -> list[tuple[Label, ...]]:
+        """The labels of each sentence: those with a score of at least 0.5."""
+        return [from_scores(scores) for scores in self.predict_proba(sentences, contexts)]
+
+    def predict_proba(self, sentences: Sequence[str], contexts: Sequence[str] | None = None) -> np.ndarray:
+        """Scores of shape (n, 3), as `newsstance.StanceClassifier.predict_proba` gives them."""
+        if isinstance(sentences, str):
+            raise TypeError("predict takes a list of sentences, not one string")
+        distinct, index = unique_sentences(sentences)
+        if not distinct:
+            return np.zeros((0, len(LABELS)), dtype=np.float32)
+        scores: np.ndarray = self._score(self._tokenizer.encode_batch(distinct))[index]
+        return scores
+
+    def token_ids(self, sentences: Sequence[str]) -> list[Sequence[int]]:
+        """Token ids of each sentence as the first pass reads them: none for one that takes several windows."""
+        return [() if one.overflowing else one.ids for one in self._tokenizer.encode_batch(list(sentences))]
+
+    def _score(self, encoded: list[Any]) -> np.ndarray:
+        scores = np.zeros((len(encoded), len(LABELS)), dtype=np.float32)
+        rows: Sequence[int] | np.ndarray = range(len(encoded))
+        if self._first_pass is not None:
+            skipped = self._first_pass.skips([() if one.overflowing else one.ids for one in encoded])
+            scores[skipped] = self._first_pass.score
+            rows = np.flatnonzero(~skipped)
+        windows = [(row, window.ids) for row in rows for window in (encoded[row], *encoded[row].overflowing)]
+        batches = list(pack_by_length([len(ids) for _, ids in windows], self._budget))
+        logits = self._threads.map(lambda batch: self._logits(padded([windows[i][1] for i in batch])), batches)
+        for batch, values in zip(batches, logits, strict=True):
+            places = [windows[i][0] for i in batch]
+            np.maximum.at(scores, places, 1 / (1 + np.exp(-values.astype(np.float32))))
+        return scores
+
+
+def _load_first_pass(folder: Path, key: str) -> FirstPass:
+    from newsstance.inference.first_pass import FirstPass
+
+    return FirstPass.load(folder, key)
