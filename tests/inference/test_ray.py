@@ -48,7 +48,7 @@ def test_ray_gives_the_rows_of_the_local_engine_nothing_lost_nothing_twice(input
     pytest.importorskip("ray", reason="needs the extra ray: pip install 'newsstance[ray]'")
     out, local = tmp_path / "out", tmp_path / "local"
     command = [sys.executable, str(RAY_JOB), str(input), str(out), case]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1500)
     assert answer.returncode == 0, answer.stderr[-5000:]
     report = json.loads((tmp_path / "report.json").read_text())
     if case == "lose-a-node":

@@ -64,10 +64,12 @@ class ModelLoader:
         return facts
 
     def _find(self) -> None:
+        from newsstance.inference.backends import resolve
         from newsstance.model.location import find_model
 
         found = find_model(self.model)
         self.model = str(Path(found).absolute()) if Path(found).is_dir() else found
+        self.backend = resolve(self.model, self.backend)
 
 
 def load_scorer(model: str, backend: BackendConfig) -> Scorer:
