@@ -88,8 +88,10 @@ def save_adapter(
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, torch.Tensor] = {}
-    for name, layer in _block_linears(model).items():
-        down, up = _factors(layer.weight.detach() - before[name], rank)
+    changes = {name: layer.weight.detach() - before[name] for name, layer in _block_linears(model).items()}
+    changes = {name: change for name, change in changes.items() if change.any()}  # frozen layers have none
+    for name, change in changes.items():
+        down, up = _factors(change, rank)
         tensors[f"{_PREFIX}{name}.lora_A.weight"] = down.half().contiguous()
         tensors[f"{_PREFIX}{name}.lora_B.weight"] = up.half().contiguous()
     heads = _head_modules(model)
@@ -101,7 +103,7 @@ def save_adapter(
         r=rank,
         lora_alpha=rank,  # scale 1: the factors multiply to the change itself
         lora_dropout=0.0,
-        target_modules=sorted(_block_linears(model)),
+        target_modules=sorted(changes),
         modules_to_save=[head.rsplit(".", 1)[-1] for head in heads],
         inference_mode=True,
     )
