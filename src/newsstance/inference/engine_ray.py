@@ -27,7 +27,7 @@ from newsstance.writing import partial_name
 
 LOG = logging.getLogger(__name__)
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds that a worker waits for the one before it to leave the folder of a part: one on a lost node may linger."""
 
 Batch = Mapping[str, Any]
