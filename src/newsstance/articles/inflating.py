@@ -94,8 +94,8 @@ def open_content(file: InputFile) -> Iterator[Content]:
     if file.url:
         from newsstance.articles.remote import open_remote
 
-        with open_remote(file.url) as opened:
-            yield Content(io.BufferedReader(opened, BUFFER))
+        with open_remote(file.url) as stream:
+            yield Content(stream)
         return
     if file.path is None:
         yield Content(io.BufferedReader(_Source(sys.stdin.buffer), BUFFER))

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from itertools import takewhile
 from typing import Any, NoReturn
 
@@ -14,6 +15,8 @@ from newsstance.articles.article import UnreadableError
 from newsstance.errors import InputError
 
 _WEB = ("http", "https")
+_BUFFER = 1 << 20
+"""Each read of a store goes through another thread, so that small ones are slow."""
 _VERSION = ("size", "mtime", "updated", "LastModified", "ETag", "oid", "sha256", "blob_id")
 _EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 
@@ -42,17 +45,12 @@ def find_remote(typed: str) -> list[RemoteFile]:
     scheme = typed.partition("://")[0]
     try:
         system, path = _resolve(typed)
-        if not _is_glob(scheme, path):
-            kind = system.info(path)["type"]
-            paths = [path] if kind == "file" else _below(system, path)
-            root = path.rstrip("/").rpartition("/")[0] if kind == "file" else path.rstrip("/")
+        if _is_glob(scheme, path):
+            root, paths = _fixed_part(path), _matches(system, path)
+        elif system.info(path)["type"] == "file":
+            root, paths = path.rstrip("/").rpartition("/")[0], [path]
         else:
-            matches = system.glob(path, detail=True)
-            files = (
-                _below(system, name) if found["type"] == "directory" else [name] for name, found in matches.items()
-            )
-            paths = sorted({name for names in files for name in names})
-            root = _fixed_part(path)
+            root, paths = path.rstrip("/"), _below(system, path)
     except InputError:
         raise
     except Exception as error:  # each store has its own errors
@@ -65,21 +63,24 @@ def find_remote(typed: str) -> list[RemoteFile]:
 
 
 @contextmanager
-def open_remote(url: str) -> Iterator[io.RawIOBase]:
-    """Open ``url``; blocks are fetched as they are read.
+def open_remote(url: str) -> Iterator[io.BufferedReader]:
+    """Open ``url``; blocks are fetched as they are read, which a slow reader survives.
+
+    Web servers that do not give parts of files are read in one stream.
 
     Raises:
         UnreadableError: Where it cannot be opened; the stream raises the same where the connection breaks.
     """
     try:
         system, path = _resolve(url)
-        opened = system.open(path, "rb")
+        is_streamed = url.partition("://")[0] in _WEB and not _gives_ranges(url)
+        opened = system.open(path, "rb", **({"block_size": 0} if is_streamed else {}))
     except InputError as error:
         raise UnreadableError(str(error)) from error
     except Exception as error:
         raise UnreadableError(f"cannot be opened: {_explain(error)}") from error
     with opened:
-        yield _RemoteStream(opened)
+        yield io.BufferedReader(_RemoteStream(opened, opened.seekable() and not is_streamed), _BUFFER)
 
 
 def remote_state(url: str) -> str:
@@ -92,17 +93,35 @@ def remote_state(url: str) -> str:
     return " ".join(f"{key}={found[key]}" for key in _VERSION if key in found)
 
 
+def _gives_ranges(url: str) -> bool:
+    """Whether a web server says that it gives parts of files; fsspec does not tell."""
+    from urllib.request import Request, urlopen
+
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=60) as answer:
+            return str(answer.headers.get("Accept-Ranges")).strip().lower() == "bytes"
+    except (OSError, ValueError, HTTPException):
+        return False
+
+
 def _resolve(url: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
+    scheme = url.partition("://")[0]
     try:
-        system, path = url_to_fs(url)
+        system, path = url_to_fs(url, **(_no_time_limit() if scheme in _WEB else {}))
     except ImportError as error:
-        scheme = url.partition("://")[0]
         package = "'newsstance[remote]'" if scheme in _EXTRAS else ""
         remedy = f"pip install {package}" if package else " ".join(str(error).split())
         raise InputError.at(url, f"a package for {scheme}:// is missing", remedy=remedy) from error
     return system, path
+
+
+def _no_time_limit() -> dict[str, Any]:
+    """Aiohttp ends every answer after five minutes, in which a large file is not read; silence is limited instead."""
+    import aiohttp
+
+    return {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=300)}}
 
 
 def _is_glob(scheme: str, path: str) -> bool:
@@ -114,10 +133,22 @@ def _fixed_part(pattern: str) -> str:
     return "/".join(takewhile(lambda part: not glob.has_magic(part), pattern.split("/")[:-1]))
 
 
+def _matches(system: Any, pattern: str) -> list[str]:
+    """All files that ``pattern`` matches, and those below the folders that it matches; hidden ones if it says so."""
+    paths = set()
+    for name, found in system.glob(pattern, detail=True).items():
+        paths |= set(_below(system, name)) if found["type"] == "directory" else {name}
+    root = _fixed_part(pattern)
+    return sorted(name for name in paths if "/." in pattern or not _is_hidden(name, root))
+
+
 def _below(system: Any, folder: str) -> list[str]:
     """All files below ``folder`` that are not hidden, sorted."""
-    start = len(folder.rstrip("/")) + 1
-    return sorted(name for name in system.find(folder) if not any(p.startswith(".") for p in name[start:].split("/")))
+    return sorted(name for name in system.find(folder) if not _is_hidden(name, folder.rstrip("/")))
+
+
+def _is_hidden(name: str, root: str) -> bool:
+    return any(part.startswith(".") for part in name.removeprefix(root).split("/"))
 
 
 def _relative(name: str, root: str) -> str:
@@ -140,14 +171,14 @@ def _explain(error: Exception) -> str:
 class _RemoteStream(io.RawIOBase):
     """Bytes of an fsspec file; whatever its store raises becomes `UnreadableError`."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any, is_seekable: bool) -> None:
+        self._inner, self._is_seekable = inner, is_seekable
 
     def readable(self) -> bool:
         return True
 
     def seekable(self) -> bool:
-        return bool(self._inner.seekable())
+        return self._is_seekable
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         return int(self._inner.seek(offset, whence))

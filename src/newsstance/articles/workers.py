@@ -9,21 +9,18 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import wait
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from multiprocessing import connection
-from typing import TYPE_CHECKING
+from multiprocessing.context import BaseContext
 
 from newsstance.articles.article import Article, Reject
 from newsstance.articles.records import Record, convert, record_reject
-
-if TYPE_CHECKING:
-    from pebble import ProcessFuture, ProcessPool
 
 LOG = logging.getLogger(__name__)
 
@@ -32,10 +29,15 @@ Result = Article | Reject
 FEW_PAGES = 16
 """Web pages that are worth starting processes for: about a second of work."""
 
+PRELOADED = ["newsstance.articles.records", "newsstance.articles.extraction", "trafilatura"]
+"""What every worker needs; nothing of it imports torch."""
+
 _WINDOW_RECORDS, _WINDOW_BYTES = 128, 64_000_000
 _TASKS_PER_PROCESS = 2000
 """Pages after which a worker makes way for a fresh one, so that what libraries leak or cache stays small."""
-_MAX_BREAKS = 2
+_START_SECONDS = 60
+_ATTEMPTS = 2
+"""Processes that one page may kill: the first may have been killed by something else, such as a lack of memory."""
 
 
 def convert_all(records: Iterator[Record], workers: int | None, timeout: float) -> Generator[Result, None, None]:
@@ -56,6 +58,8 @@ def convert_all(records: Iterator[Record], workers: int | None, timeout: float) 
             pages += record.page_size > 0
             if pages == FEW_PAGES:
                 break
+        else:
+            return
         cores = available_cores()
         workers = cores if cores > 1 else 0
     if not workers:
@@ -66,7 +70,7 @@ def convert_all(records: Iterator[Record], workers: int | None, timeout: float) 
             window.add(record)
             while window.is_full or window.is_first_done:
                 yield window.take()
-        while window:
+        while window.works:
             yield window.take()
 
 
@@ -75,137 +79,137 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@dataclass(slots=True)
-class _Work:
-    """A record and its result, or the promise of one."""
-
-    record: Record
-    result: Result | None = None
-    future: ProcessFuture[Result] | None = None
-
-
 class _Window:
-    """Records in work, first in, first out.
-
-    The processes are started with the first web page. Where they cannot run at all (a script without
-    ``if __name__ == "__main__":`` is started over in each), the work is done in this process.
-    """
+    """Records in work, first in, first out: each thread of a pool looks after one worker process."""
 
     def __init__(self, workers: int, timeout: float) -> None:
-        self._workers, self._timeout = workers, timeout
-        self._works: deque[_Work] = deque()
+        self.works: deque[tuple[Record, Result | Future[Result]]] = deque()
         self._size = 0
-        self._pool: ProcessPool | None = None
-        self._breaks = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._works)
+        self._lanes = [_Lane(timeout) for _ in range(workers)]
+        self._free = deque(self._lanes)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="extraction")
 
     @property
     def is_full(self) -> bool:
-        return len(self._works) > 1 and (len(self._works) > _WINDOW_RECORDS or self._size > _WINDOW_BYTES)
+        """Whether nothing more is to be read ahead."""
+        return len(self.works) > 1 and (len(self.works) > _WINDOW_RECORDS or self._size > _WINDOW_BYTES)
 
     @property
     def is_first_done(self) -> bool:
-        if not self._works:
-            return False
-        future = self._works[0].future
-        return future is None or future.done()
+        """Whether the first result is there."""
+        first = self.works[0][1] if self.works else None
+        return first is not None and (not isinstance(first, Future) or first.done())
 
     def add(self, record: Record) -> None:
         """Set to work on ``record``."""
-        work = _Work(record)
-        self._works.append(work)
         self._size += record.page_size
-        if record.page_size:
-            self._send(work)
-        else:
-            work.result = convert(record)
+        in_process = self._threads.submit(self._run, record) if record.page_size else convert(record)
+        self.works.append((record, in_process))
 
     def take(self) -> Result:
         """The result of the first record; waits for it."""
-        work = self._works[0]
-        while (result := work.result or self._wait(work)) is None:
-            self._restart()
-        self._works.popleft()
-        self._size -= work.record.page_size
-        return result
+        record, result = self.works.popleft()
+        self._size -= record.page_size
+        return result.result() if isinstance(result, Future) else result
 
     def close(self) -> None:
         """End the processes."""
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
-            self._pool = None
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for lane in self._lanes:
+            lane.close()
+        self._threads.shutdown()
 
-    def _send(self, work: _Work) -> None:
-        if self._breaks > _MAX_BREAKS:
-            return
-        if self._pool is None:
-            self._pool = _start_pool(self._workers)
-        # A pool that has just broken takes nothing any more; `_wait` starts another one.
-        with suppress(RuntimeError):
-            work.future = self._pool.schedule(convert, args=[work.record], timeout=self._timeout)
-
-    def _wait(self, work: _Work) -> Result | None:
-        """The result of ``work``; None where the pool is broken."""
-        if self._breaks > _MAX_BREAKS:
-            return convert(work.record)
-        if work.future is None:
-            return None
-        # The pool keeps the time limit. Twice that is over only when it has lost the record.
-        wait([work.future], timeout=2 * self._timeout + 60)
-        if not work.future.done() or _is_broken(work):
-            return None
-        self._breaks = 0
-        return self._explain(work.record, work.future)
-
-    def _explain(self, record: Record, future: ProcessFuture[Result]) -> Result:
-        from pebble import ProcessExpired
-
+    def _run(self, record: Record) -> Result:
+        lane = self._free.popleft()  # there are as many lanes as threads
         try:
-            return future.result()
-        except TimeoutError:
-            return record_reject(record, f"took longer than {self._timeout:g} seconds (reader.timeout)")
-        except ProcessExpired as error:
-            return record_reject(record, f"the worker process died of it (exit code {error.exitcode})")
+            return lane.convert(record)
+        finally:
+            self._free.append(lane)
 
-    def _restart(self) -> None:
-        """Replace the pool and send what it had not done."""
-        self._breaks += 1
-        self.close()
-        if self._breaks > _MAX_BREAKS:
+
+class _Lane:
+    """One worker process at a time, so that it is known what a process died of.
+
+    Where processes cannot run at all (a script without ``if __name__ == "__main__":`` is started over in each), the
+    work is done in this process.
+    """
+
+    _cannot_run = False
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._executor: ProcessPoolExecutor | None = None
+        self._pid = 0
+        self._tasks = 0
+        self._is_closed = False
+
+    def convert(self, record: Record) -> Result:
+        """What `records.convert` gives, or a reject where that takes too long or kills the process."""
+        for _ in range(_ATTEMPTS):
+            if self._executor is None and not self._start():
+                return convert(record)
+            assert self._executor is not None
+            self._tasks += 1
+            try:
+                result = self._executor.submit(convert, record).result(self._timeout)
+            except TimeoutError:
+                self._stop()
+                return record_reject(record, f"took longer than {self._timeout:g} seconds (reader.timeout)")
+            except (BrokenProcessPool, RuntimeError):  # RuntimeError: it broke or was closed before it was given this
+                self._stop()
+                if self._is_closed:
+                    break
+                continue
+            if self._tasks >= _TASKS_PER_PROCESS:
+                self._stop()
+            return result
+        return record_reject(record, "the process that read the page died, twice")
+
+    def close(self) -> None:
+        """End the process; what it was doing is lost."""
+        self._is_closed = True
+        self._stop()
+
+    def _start(self) -> bool:
+        """Whether there is a process now."""
+        if _Lane._cannot_run or self._is_closed:
+            return False
+        self._executor = ProcessPoolExecutor(1, mp_context=_context(), initializer=_prepare_worker)
+        try:
+            self._pid = self._executor.submit(os.getpid).result(_START_SECONDS)
+        except (BrokenProcessPool, TimeoutError, OSError):
+            self._stop()
+            _Lane._cannot_run = True
             LOG.warning(
-                "worker processes cannot run here: web pages are read in this process"
-                " (a script needs `if __name__ == '__main__':`; reader.workers=0 says so from the start)"
+                "worker processes cannot run here, so that web pages are read in this process"
+                " (a script needs `if __name__ == '__main__':`; reader.workers=0 asks for this)"
             )
-        for work in self._works:
-            is_done = work.future is not None and work.future.done()
-            if work.result is None and not (is_done and not _is_broken(work)):
-                work.future = None
-                self._send(work)
+            return False
+        self._tasks = 0
+        return True
+
+    def _stop(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            if self._pid:
+                with suppress(OSError):
+                    os.kill(self._pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+            self._pid = 0
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _is_broken(work: _Work) -> bool:
-    return work.future is not None and (
-        work.future.cancelled() or isinstance(work.future.exception(), BrokenProcessPool)
-    )
-
-
-def _start_pool(workers: int) -> ProcessPool:
-    from pebble import ProcessPool
-
-    # fork would copy the threads' locks of torch and arrow; a fork server starts as fast and is clean.
+def _context() -> BaseContext:
+    # fork would copy the locks of the threads of torch and arrow; a fork server starts as fast and is clean.
     if "forkserver" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["newsstance.articles.records", "newsstance.articles.extraction", "trafilatura"])
-    else:
-        context = multiprocessing.get_context("spawn")  # type: ignore[assignment]
-    return ProcessPool(workers, max_tasks=_TASKS_PER_PROCESS, initializer=_prepare_worker, context=context)
+        context.set_forkserver_preload(PRELOADED)
+        return context
+    return multiprocessing.get_context("spawn")
 
 
 def _prepare_worker() -> None:
     """Let a worker be silent, and end when its parent is killed: it would wait for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, too, and ends it
     logging.disable(logging.CRITICAL)  # what is wrong with a page stands in its reject
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -92,17 +92,16 @@ def _read_record(stream: RecordStream, limit: int, encoding: str | None, fastwar
     head = stream.read_head()
     length = _LENGTH.search(head)
     if length is None:
-        stream.find_start(head)
-        raise UnreadableError("a WARC record without a valid Content-Length")
+        raise stream.reject_head("a WARC record without a valid Content-Length")
     size = int(length[1])
-    block = stream.read_block(size) if size <= limit else stream.read(HEAD)
+    block = stream.read_block(size) if size <= limit else stream.peek(HEAD)
     start = block[:HEAD]
     head = head[: length.start(1)] + str(len(start)).encode() + head[length.end(1) :]
     try:
         found = _describe(head + start, fastwarc)
     finally:
         if size > limit:
-            stream.skip(block, size)
+            stream.skip(size)
     if size > limit and not isinstance(found, str):
         raise UnreadableError(too_large(limit))
     if isinstance(found, str):

@@ -1,0 +1,197 @@
+"""Extraction in processes gives the same articles in the same order, whatever happens to a process."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from newsstance.articles import workers
+from newsstance.articles.article import Position, Reject
+from newsstance.articles.inputs import InputFile
+from newsstance.articles.reading import read_articles
+from newsstance.articles.records import Record, RecordSettings
+from newsstance.configuration.schema import ReaderConfig
+
+FILE = InputFile("pages.jsonl", Path("pages.jsonl"), "pages")
+
+
+def record(number: int, html: str) -> Record:
+    return Record(FILE, Position(0, number), number + 1, {"html": html}, RecordSettings({}, 1_000_000))
+
+
+@pytest.fixture
+def pages(tmp_path, page) -> Path:
+    """A folder of web pages and texts, two of them broken."""
+    for number in range(24):
+        (tmp_path / f"{number:02}.html").write_text(page.replace("Dornau", f"Dornau-{number}"))
+    (tmp_path / "05.html").write_text("<html></html>")
+    (tmp_path / "07.html").write_text("")
+    for number in (3, 11, 30):
+        (tmp_path / f"{number:02}.txt").write_text("It denied it.")
+    return tmp_path
+
+
+def read_all(source: Path, **config: object) -> list[object]:
+    """Articles and rejects in the order in which they come."""
+    results: list[object] = []
+    for article in read_articles(str(source), ReaderConfig(**config), results.append):
+        results.append(article)
+    return results
+
+
+def test_same_results_in_the_same_order_for_every_number_of_workers(pages):
+    inline = read_all(pages, workers=0)
+    assert sum(isinstance(result, Reject) for result in inline) == 2
+    assert [result.position for result in inline] == [Position(n) for n in range(27)]
+    assert read_all(pages, workers=1) == inline
+    assert read_all(pages, workers=3) == inline
+
+
+def test_processes_are_started_by_themselves_for_many_pages_only(pages, monkeypatch):
+    started: list[int] = []
+    window = workers._Window
+    monkeypatch.setattr(workers, "_Window", lambda count, timeout: started.append(count) or window(count, timeout))
+    monkeypatch.setattr(workers, "available_cores", lambda: 2)
+    inline = read_all(pages, workers=0)
+    assert read_all(pages) == inline
+    assert started == [2]
+    monkeypatch.setattr(workers, "FEW_PAGES", 100)
+    assert read_all(pages) == inline
+    monkeypatch.setattr(workers, "FEW_PAGES", 4)
+    monkeypatch.setattr(workers, "available_cores", lambda: 1)
+    assert read_all(pages) == inline
+    assert started == [2]
+
+
+def slow(page: str) -> str:
+    """A page that takes seconds."""
+    return page.replace("</article>", "<p>It <b>denied</b> it.</p>" * 24_000 + "</article>")
+
+
+def test_page_that_takes_too_long_costs_only_itself(page):
+    records = [record(n, slow(page) if n == 3 else page) for n in range(8)]
+    results = list(workers.convert_all(iter(records), 2, timeout=2))
+    assert [result.position.record for result in results] == list(range(8))
+    rejects = [result for result in results if isinstance(result, Reject)]
+    assert rejects == [
+        Reject("pages.jsonl", 4, "took longer than 2 seconds (reader.timeout)", Position(0, 3)),
+    ]
+
+
+def test_page_that_kills_its_worker_costs_only_itself(page):
+    window = workers._Window(1, timeout=60)
+    window.add(record(0, slow(page)))
+    window.add(record(1, page))
+    killed: set[int] = set()
+    while not window.is_first_done:
+        for pid in set(_pool_workers(window)) - killed:
+            time.sleep(0.2)
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        time.sleep(0.01)
+    assert len(killed) == 2
+    assert window.take() == Reject("pages.jsonl", 1, "the process that read the page died, twice", Position(0, 0))
+    assert "denied on Monday" in window.take().text
+    window.close()
+
+
+def test_workers_killed_from_outside_lose_nothing(page, monkeypatch):
+    records = [record(n, page.replace("Dornau", f"Dornau-{n}") + "<p>It denied it.</p>" * 800) for n in range(60)]
+    windows: list[workers._Window] = []
+    window_class = workers._Window
+    monkeypatch.setattr(workers, "_Window", lambda *given: windows.append(window_class(*given)) or windows[-1])
+    results = []
+    kills = 0
+    for result in workers.convert_all(iter(records), 2, timeout=30):
+        results.append(result)
+        if len(results) % 10 == 1:
+            for pid in _pool_workers(windows[0]):
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+    assert kills >= 6
+    assert [result.position.record for result in results] == list(range(60))
+    assert [result for result in results if isinstance(result, Reject)] == []
+
+
+def _pool_workers(window: workers._Window) -> list[int]:
+    """Processes that have been started and are known to run."""
+    return [lane._pid for lane in window._lanes if lane._pid]
+
+
+def test_processes_end_with_the_reading(pages):
+    before = multiprocessing.active_children()
+    articles = read_articles(str(pages), ReaderConfig(workers=2), lambda reject: None)
+    next(articles)
+    mine = set(multiprocessing.active_children()) - set(before)
+    assert len(mine) == 2
+    articles.close()
+    for process in mine:
+        process.join(10)
+    assert [process.is_alive() for process in mine] == [False, False]
+
+
+SCRIPT = """
+import sys
+from newsstance.articles.reading import read_articles
+from newsstance.configuration.schema import ReaderConfig
+{guard}
+{indent}articles = read_articles(sys.argv[1], ReaderConfig(workers=2), lambda reject: None)
+{indent}print(next(articles).id, flush=True)
+{indent}{then}
+"""
+
+
+def script(guarded: bool, then: str) -> str:
+    guard, indent = ("if __name__ == '__main__':", "    ") if guarded else ("", "")
+    return SCRIPT.format(guard=guard, indent=indent, then=then)
+
+
+def test_workers_do_not_outlive_a_parent_that_is_killed(pages, tmp_path_factory):
+    path = tmp_path_factory.mktemp("script") / "hold.py"
+    path.write_text(script(True, "import time; time.sleep(60)"))
+    process = subprocess.Popen([sys.executable, str(path), str(pages)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().strip() == "00"
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert [child.cmdline() for child in alive] == []
+
+
+def test_script_without_a_guard_is_read_in_its_own_process(pages, tmp_path_factory):
+    path = tmp_path_factory.mktemp("script") / "unguarded.py"
+    path.write_text(script(False, "print(len(list(articles)))"))
+    done = subprocess.run(
+        [sys.executable, str(path), str(pages)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split()[-1] == "24"
+    assert "worker processes cannot run here" in done.stderr
+
+
+def test_workers_do_not_import_torch():
+    code = f"import sys, {', '.join(workers.PRELOADED)}; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_window_bounds_what_is_read_ahead(page):
+    read = 0
+
+    def endless() -> Iterator[Record]:
+        nonlocal read
+        while True:
+            read += 1
+            yield record(read, page)
+
+    results = workers.convert_all(endless(), 2, timeout=30)
+    next(results)
+    time.sleep(0.5)
+    assert read <= workers._WINDOW_RECORDS + 1
+    results.close()
