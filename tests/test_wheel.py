@@ -1,5 +1,6 @@
 """The wheel holds configs and data, and works from an empty folder."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,6 +34,8 @@ def test_the_wheel_holds_configs_data_and_templates(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in ("configs/train.yaml", "configs/encoder/minilm.yaml", "data/CODEBOOK.md", "data/corpus/war.jsonl"):
         assert f"newsstance/{name}" in names
+    adapter = zipfile.ZipFile(wheel).getinfo("newsstance/data/model/adapter_model.safetensors")
+    assert adapter.file_size <= 5_000_000
     shipped = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*") if path.is_file()}
     assert not {name for name in shipped if "__pycache__" not in name} - names
 
@@ -60,5 +63,7 @@ def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
     assert "usage: newsstance train" in newsstance("train", "--help")
     newsstance("corpus", "split", "output=splits")
     assert (empty / "splits" / "train.jsonl").stat().st_size > 100_000
+    newsstance("predict", f"input={ROOT}/data/example/article.txt", "output=predictions.jsonl")
+    assert any(json.loads(line)["labels"] for line in (empty / "predictions.jsonl").read_text().splitlines())
     newsstance("label", "input=splits/test.jsonl", "output=labels.jsonl")
     assert (empty / "labels.jsonl").exists()

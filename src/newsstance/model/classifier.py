@@ -11,7 +11,7 @@ import numpy as np
 from newsstance.configuration.schema import BackendConfig
 from newsstance.errors import InputError
 from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, unique_sentences
-from newsstance.model.location import LATEST, find_model
+from newsstance.model.location import SHIPPED, find_model
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
 from newsstance.stances import LABELS, Label, from_scores
@@ -55,11 +55,12 @@ class StanceClassifier:
         self.label_columns = _label_columns(model, self.model_id)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = LATEST, backend: BackendConfig | None = None) -> StanceClassifier:
+    def from_pretrained(cls, name: str | Path = SHIPPED, backend: BackendConfig | None = None) -> StanceClassifier:
         """Load a model.
 
         Args:
-            name: ``latest`` (the model of the newest pipeline run), a model folder or a hub id.
+            name: ``shipped`` (the model that comes with the package), ``latest`` (that of the newest pipeline run), a model
+                folder or a hub id.
             backend: Precision and batch size; fp32 by default.
 
         Raises:

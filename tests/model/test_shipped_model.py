@@ -1,0 +1,57 @@
+"""The shipped model itself: that it is there, right on plain cases, and equal to what peft makes of it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from newsstance import StanceClassifier
+from newsstance.commands.main import main
+from newsstance.configuration.schema import EncoderConfig
+from newsstance.model.adapter import merge_adapter
+from newsstance.model.metadata import ModelMetadata
+from newsstance.resources import data_dir
+
+PLAIN = {
+    "The ministry denied that its trucks had crossed the river.": ("denial",),
+    "The bank admitted that it had overcharged thousands of customers.": ("acknowledgement",),
+    "Independent experts doubted the company's account of the accident.": ("third_party_skepticism",),
+    "He was denied entry at the border.": (),
+    "The library opens at nine on Mondays.": (),
+}
+
+
+@pytest.fixture(scope="module")
+def classifier() -> StanceClassifier:
+    return StanceClassifier.from_pretrained()
+
+
+def test_plain_cases(classifier):
+    assert dict(zip(PLAIN, classifier.predict(list(PLAIN)), strict=True)) == PLAIN
+
+
+def test_the_adapter_is_small_and_merges_to_the_same_scores(classifier):
+    folder = data_dir() / "model"
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 5_000_000
+    metadata = ModelMetadata.load(folder)
+    merged, tokenizer = merge_adapter(folder, EncoderConfig(**metadata.config["encoder"]))
+    again = StanceClassifier(merged, tokenizer).predict_proba(list(PLAIN))
+    np.testing.assert_array_equal(again, classifier.predict_proba(list(PLAIN)))
+
+
+def test_its_card_says_what_it_learned_from():
+    card = (data_dir() / "model" / "README.md").read_text()
+    for word in ("language models", "BASIL", "PolNeAR", "FNC-1", "AG News", "macro-F1"):
+        assert word in card
+
+
+@pytest.mark.shared
+def test_on_real_news_it_is_as_good_as_its_card_says(classifier, shared, tmp_path, monkeypatch):
+    """Loose: a broken merge, tokenizer or calibration falls far below."""
+    monkeypatch.chdir(tmp_path)
+    rows = [json.loads(line) for line in (shared / "real_news/dev.jsonl").read_text().splitlines()][:600]
+    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["evaluate", "corpus=gold.jsonl", "split=all", "evaluation=quick", "output=report"]) == 0
+    evaluation = json.loads((tmp_path / "report" / "evaluation.json").read_text())
+    model = evaluation["systems"][0]
+    assert model["macro"]["f1"]["value"] > 0.5
