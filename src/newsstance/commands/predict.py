@@ -37,7 +37,7 @@ class ModelLoader:
     """Finds, describes and loads a model, each only when asked: bad input is told before a model is looked for.
 
     Attributes:
-        model: latest, a folder or a hub id; an absolute path once it was found.
+        model: shipped, latest, a folder or a hub id; an absolute path once it was found.
         backend: The backend; the one that ``auto`` stands for once the model was found.
         model_id: The model's name, once it was described or loaded.
     """

@@ -28,7 +28,7 @@ def load_backend(model: str, config: BackendConfig) -> Scorer:
     """Load ``model`` on the runtime ``config.name``; `choose` says which one that is for ``auto``.
 
     Args:
-        model: latest, a folder or a hub id.
+        model: shipped, latest, a folder or a hub id.
         config: Runtime, precision and batch size.
 
     Raises:
@@ -65,7 +65,7 @@ def choose(model: str, config: BackendConfig) -> BackendConfig:
     torch in fp32.
 
     Args:
-        model: latest, a folder or a hub id.
+        model: shipped, latest, a folder or a hub id.
         config: Its precision, unless ``auto``, limits the choice.
 
     Raises:
