@@ -381,7 +381,8 @@ def test_real_news_is_rebuilt_whole(tmp_path, monkeypatch, shared):
     assert main(["corpus", "fetch", f"from={shared}/sources", "output=out"]) == 0
     assert not list(tmp_path.glob("outputs/corpus_fetch/*/*/unmatched.jsonl"))
     rebuilt = [s.to_record() for s in load_corpus(CorpusConfig(paths=[str(tmp_path / "out")]))]
-    assert len(rebuilt) == sum(len(path.read_text().splitlines()) for path in (data_dir() / "real_news").glob("*.jsonl"))
+    annotated = [path.read_text().splitlines() for path in (data_dir() / "real_news").glob("*.jsonl")]
+    assert len(rebuilt) == sum(map(len, annotated))
     with (shared / "real_news/train.jsonl").open(encoding="utf-8") as file:
         given = [json.loads(line) for line in file]
     fields = ("corpus", "doc", "sha", "text")  # some labels were mended since

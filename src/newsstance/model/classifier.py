@@ -59,8 +59,8 @@ class StanceClassifier:
         """Load a model.
 
         Args:
-            name: ``shipped`` (the model that comes with the package), ``latest`` (that of the newest pipeline run), a model
-                folder or a hub id.
+            name: ``shipped`` (the model that comes with the package), ``latest`` (that of the newest pipeline run), a
+                model folder or a hub id.
             backend: Precision and batch size; fp32 by default.
 
         Raises:
