@@ -34,7 +34,7 @@ def read_warc(content: Content, settings: RowSettings) -> Iterator[NumberedRow]:
     _check_zstandard(content.compression)
     stream = RecordStream(Members(content.packed, content.compression, b"WARC/"), settings.limit)
     passed_over: Counter[str] = Counter()
-    number = rows = 0
+    number = rows = pages = 0
     while True:
         number += 1
         try:
@@ -59,9 +59,10 @@ def read_warc(content: Content, settings: RowSettings) -> Iterator[NumberedRow]:
             continue
         yield number, row if rows >= settings.skip else {}
         rows += 1
+        pages += 1
     if passed_over:
         kinds = ", ".join(f"{count} {kind}" for kind, count in passed_over.most_common())
-        LOG.info("%s: %d web pages; passed over: %s", settings.name, rows, kinds)
+        LOG.info("%s: %d web pages; passed over: %s", settings.name, pages, kinds)
         if not rows:
             raise UnreadableError(f"no web page in the file ({kinds})")
 
