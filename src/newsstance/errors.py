@@ -18,5 +18,9 @@ class InputError(Exception):
         return cls(f"{place}: {problem}" + (f" ({remedy})" if remedy else ""))
 
 
+class DivergedError(InputError):
+    """A training whose loss is no longer a number."""
+
+
 class GateError(Exception):
     """A model did not pass the gate of an evaluation: one line, exit code 1."""

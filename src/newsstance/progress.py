@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -59,6 +60,15 @@ class Bar:
         if self._progress is not None:
             total = None if share is None else 1.0
             self._progress.update(self._progress.task_ids[0], description=text, total=total, completed=share or 0)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while a line is logged to the same terminal."""
+        if self._progress is not None:
+            self._progress.stop()
+        yield
+        if self._progress is not None:
+            self._progress.start()
 
     def stop(self) -> None:
         """Remove the bar."""

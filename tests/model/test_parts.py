@@ -1,10 +1,13 @@
 """The small parts: batches, order, thresholds."""
 
+import itertools
+
 import numpy as np
+import pytest
 
 from newsstance.model.batching import pack_by_length
 from newsstance.model.calibration import calibrate
-from newsstance.model.sampling import LengthGroupedSampler
+from newsstance.model.sampling import LengthGroupedBatches
 
 
 def test_batches_hold_every_item_once_within_the_budget():
@@ -16,31 +19,54 @@ def test_batches_hold_every_item_once_within_the_budget():
         assert len(batch) == 1 or longest * len(batch) <= 600
 
 
+def in_order(batches: LengthGroupedBatches) -> list[int]:
+    return [index for batch in batches for index in batch]
+
+
 def test_the_order_depends_on_seed_and_epoch_alone():
-    sampler = LengthGroupedSampler(list(range(100)), batch_size=8, seed=3)
-    first = list(sampler)
+    batches = LengthGroupedBatches(list(range(100)), batch_size=8, seed=3)
+    first = in_order(batches)
     np.random.seed(99)
-    assert list(sampler) == first
-    sampler.set_epoch(1)
-    assert list(sampler) != first
-    assert sorted(sampler) == list(range(100))
+    assert in_order(batches) == first
+    batches.set_epoch(1)
+    assert in_order(batches) != first
+    assert sorted(in_order(batches)) == list(range(100))
+
+
+@pytest.mark.parametrize(("sentences", "processes"), [(100, 2), (101, 2), (97, 4), (96, 4), (3, 2)])
+def test_processes_share_each_batch_and_see_no_sentence_twice(sentences, processes):
+    """What does not divide by the processes is left out: fewer sentences than there are processes."""
+
+    def of(rank: int, processes: int) -> LengthGroupedBatches:
+        return LengthGroupedBatches(list(range(sentences)), batch_size=8, seed=3, processes=processes, rank=rank)
+
+    shares = [list(of(rank, processes)) for rank in range(processes)]
+    assert {len(share) for share in shares} == {len(of(0, processes))}
+    together = [sorted(itertools.chain.from_iterable(parts)) for parts in zip(*shares, strict=True)]
+    alone = [sorted(batch) for batch in of(0, 1)]
+    for parts, ours, whole in zip(zip(*shares, strict=True), together, alone, strict=False):
+        assert len({len(part) for part in parts}) == 1
+        assert set(ours) <= set(whole)
+        assert len(whole) - len(ours) < processes
+    seen = [index for batch in together for index in batch]
+    assert len(seen) == len(set(seen)) > sentences - processes
 
 
 def test_an_epoch_holds_every_labelled_sentence_and_another_share_of_the_rest_each_time():
     labelled = [n % 5 == 0 for n in range(100)]
-    sampler = LengthGroupedSampler([10] * 100, batch_size=8, seed=3, labelled=labelled, unlabelled_share=0.25)
-    first = list(sampler)
-    sampler.set_epoch(1)
-    second = list(sampler)
-    assert len(sampler) == len(first) == len(set(first)) == 20 + 20
+    batches = LengthGroupedBatches([10] * 100, batch_size=8, seed=3, labelled=labelled, unlabelled_share=0.25)
+    first = in_order(batches)
+    batches.set_epoch(1)
+    second = in_order(batches)
+    assert len(first) == len(set(first)) == 20 + 20
+    assert len(batches) == len(list(batches)) == 5
     assert {n for n in range(100) if labelled[n]} <= set(first) & set(second)
     assert set(first) != set(second)
 
 
 def test_a_batch_holds_sentences_of_like_length():
     lengths = np.random.default_rng(0).integers(1, 100, 800)
-    order = list(LengthGroupedSampler(lengths.tolist(), batch_size=8, seed=0))
-    spread = np.mean([np.ptp(lengths[order[k : k + 8]]) for k in range(0, 800, 8)])
+    spread = np.mean([np.ptp(lengths[batch]) for batch in LengthGroupedBatches(lengths.tolist(), batch_size=8, seed=0)])
     assert spread < 5
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
 from newsstance.model.calibration import macro_f1
-from newsstance.model.training import CHECKPOINTS, TrainingJob, indicators, is_trained, train
+from newsstance.model.checkpoints import CHECKPOINTS
+from newsstance.model.training import TrainingJob, indicators, is_trained, train
 from newsstance.stances import LabelledSentence, Stance
 
 WORDS = {"acknowledgement": "admitted", "denial": "denied", "third_party_skepticism": "doubted"}
@@ -106,7 +108,7 @@ module.train(module.job(Path({encoder!r}), epochs=6, evaluations_per_epoch=3), P
 
 @pytest.mark.slow
 def test_training_killed_at_random_points_reaches_the_same_result(tiny_encoder, tmp_path):
-    """Three kills, each after another checkpoint; the weights at the end are those of an undisturbed run."""
+    """Three kills, each a random time behind another checkpoint: between two, or while the next one is written."""
 
     def start(folder: Path) -> subprocess.Popen[bytes]:
         script = TRAIN_SCRIPT.format(
@@ -120,21 +122,36 @@ def test_training_killed_at_random_points_reaches_the_same_result(tiny_encoder, 
     assert start(undisturbed).wait() == 0
     disturbed = tmp_path / "disturbed"
     seen: set[str] = set()
+    kills = 0
+    delays = random.Random(5)
     for _ in range(3):
         process = start(disturbed)
         while process.poll() is None:
             fresh = {p.parent.name for p in (disturbed / CHECKPOINTS).glob("checkpoint-*/trainer_state.json")} - seen
             if fresh:
-                seen |= fresh
+                time.sleep(delays.uniform(0, 0.3))
                 process.send_signal(signal.SIGKILL)
                 break
             time.sleep(0.002)
-        process.wait()
-        if (disturbed / "newsstance.json").exists():
-            break
-    assert seen, "the run ended before its first checkpoint could be seen"
+        kills += process.wait() == -signal.SIGKILL
+        seen |= {path.name for path in (disturbed / CHECKPOINTS).glob("checkpoint-*")}
+    assert kills, "each run ended before it could be killed"
     assert start(disturbed).wait() == 0
     assert (disturbed / "model.safetensors").read_bytes() == (undisturbed / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("state", [None, "", '{"global_step": 99'])
+def test_a_checkpoint_that_was_half_written_is_not_continued(tiny_encoder, tmp_path, state):
+    folder = tmp_path / "model"
+    the_job = job(tiny_encoder, epochs=1)
+    broken = folder / CHECKPOINTS / "checkpoint-99"
+    broken.mkdir(parents=True)
+    (folder / CHECKPOINTS / "job.key").write_text(the_job.key)
+    (broken / "model.safetensors").write_bytes(b"half")
+    if state is not None:
+        (broken / "trainer_state.json").write_text(state)
+    train(the_job, folder)
+    assert (folder / "newsstance.json").exists()
 
 
 def test_checkpoints_of_another_job_are_not_continued(tiny_encoder, tmp_path):
@@ -187,6 +204,20 @@ def test_frozen_layers_keep_their_weights(tiny_encoder, tmp_path):
 def test_a_loss_that_is_no_number_ends_the_training(tiny_encoder, tmp_path):
     with pytest.raises(InputError, match="training diverged"):
         train(job(tiny_encoder, learning_rate=1e30, head_learning_rate=1e30), tmp_path / "model")
+
+
+def test_who_watches_hears_of_each_evaluation_and_may_end_the_training(tiny_encoder, tmp_path):
+    heard: list[tuple[int, float]] = []
+
+    def watch(evaluation: int, macro_f1: float) -> None:
+        heard.append((evaluation, macro_f1))
+        if evaluation == 3:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        train(job(tiny_encoder), tmp_path / "model", watch)
+    assert [evaluation for evaluation, _ in heard] == [1, 2, 3]
+    assert all(0 <= macro_f1 <= 1 for _, macro_f1 in heard)
 
 
 def test_very_short_and_very_long_sentences_can_be_trained_on(tiny_encoder, tmp_path):

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -21,6 +22,7 @@ from newsstance.configuration import resolvers, schema
 from newsstance.configuration.overrides import expand_shorthands
 from newsstance.configuration.typed import to_plain, to_typed
 from newsstance.errors import InputError
+from newsstance.model.processes import rank
 from newsstance.provenance import Run
 from newsstance.resources import configs_dir
 
@@ -65,7 +67,7 @@ def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:
             failures.append(error)
 
     app = hydra.main(version_base="1.3", config_path=str(configs_dir()), config_name=command.config_name)(task)
-    with _command_line([f"newsstance {command.name}", *expanded]):
+    with _quiet_beside_the_first(expanded) as words, _command_line([f"newsstance {command.name}", *words]):
         app()
     if failures:
         raise failures[0]
@@ -80,6 +82,19 @@ def _config_dirs(arguments: Sequence[str]) -> list[Path]:
         elif flag.startswith("--config-dir="):
             folders.append(Path(flag.partition("=")[2]))
     return folders
+
+
+@contextmanager
+def _quiet_beside_the_first(words: list[str]) -> Iterator[list[str]]:
+    """Of several processes that train together, all but the first log warnings only and leave no folder of a run."""
+    if rank() == 0:
+        yield words
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        kept = [
+            word for word in words if not word.startswith(("hydra/job_logging=", "hydra.run.dir=", "hydra.sweep.dir="))
+        ]
+        yield [*kept, "hydra/job_logging=none", f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}"]
 
 
 @contextmanager

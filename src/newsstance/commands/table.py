@@ -89,6 +89,7 @@ COMMANDS = (
             "newsstance train",
             "newsstance train corpus=my.jsonl encoder=distilbert-base-uncased output=my_model",
             "newsstance train -m seed=1,2,3",
+            "newsstance train hparams_search=optuna hparams_search.trials=20",
         ),
     ),
     Command(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from newsstance.configuration.schema import PipelineConfig, TrainConfig
+from newsstance.model.processes import rank
 from newsstance.provenance import Run
 
 if TYPE_CHECKING:
+    from newsstance.model.classifier import StanceClassifier
     from newsstance.model.training import TrainingJob
 
 LOG = logging.getLogger(__name__)
@@ -16,17 +19,58 @@ LOG = logging.getLogger(__name__)
 
 def run(config: TrainConfig, run: Run) -> None:
     """Train (or reuse) the model that ``config`` describes, and say where it is."""
+    job = training_job(config)
+    classifier, folder = (
+        train_one(config, job, run) if config.hparams_search.name == "none" else _search(config, job, run)
+    )
+    figures = classifier.metadata.figures if classifier.metadata else {}
+    run.record(figures=figures)
+    if rank() == 0:
+        print(f"model: {folder}")
+        print(f"validation macro-F1: {figures.get('validation_macro_f1')}")
+
+
+def train_one(config: TrainConfig, job: TrainingJob, run: Run) -> tuple[StanceClassifier, Path]:
+    """One training by the recipe of ``config``."""
     from newsstance.model.location import model_folder
     from newsstance.model.training import train
 
-    job = training_job(config)
     folder = model_folder(job.key, config.output)
     run.record(data_hash=job.data_hash, training_key=job.key, model=str(folder))
-    classifier = train(job, folder)
-    figures = classifier.metadata.figures if classifier.metadata else {}
-    run.record(figures=figures)
-    print(f"model: {folder}")
-    print(f"validation macro-F1: {figures.get('validation_macro_f1')}")
+    return train(job, folder), folder
+
+
+def _search(config: TrainConfig, job: TrainingJob, run: Run) -> tuple[StanceClassifier, Path]:
+    """Many trainings, the best of which is the result."""
+    from newsstance.model.location import model_folder
+    from newsstance.model.search import SEARCH, search, search_key
+
+    folder = model_folder(search_key(job, config.hparams_search), config.output)
+    run.record(data_hash=job.data_hash, model=str(folder), search=str(folder / SEARCH))
+    classifier, trials = search(job, config.hparams_search, folder)
+    run.record(trials=trials)
+    _print_trials(trials)
+    print(f"trials: {folder / SEARCH / 'trials.csv'}")
+    return classifier, folder
+
+
+def _print_trials(trials: list[dict[str, Any]]) -> None:
+    """The trials as a table, the best first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = list(dict.fromkeys(key for trial in trials for key in trial))
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="left" if column == "state" else "right")
+    order = {"complete": 0, "pruned": 1}
+    for trial in sorted(trials, key=lambda row: (order.get(row["state"], 2), -(row["validation_macro_f1"] or 0.0))):
+        table.add_row(*(_cell(trial.get(column)) for column in columns))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def training_job(config: TrainConfig | PipelineConfig) -> TrainingJob:

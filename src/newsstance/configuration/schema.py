@@ -15,7 +15,18 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
-GROUPS = ("corpus", "encoder", "trainer", "tracker", "evaluation", "backend", "reader", "labeller", "engine")
+GROUPS = (
+    "corpus",
+    "encoder",
+    "trainer",
+    "tracker",
+    "hparams_search",
+    "evaluation",
+    "backend",
+    "reader",
+    "labeller",
+    "engine",
+)
 """The config groups that hold settings; no command has all of them."""
 
 
@@ -264,8 +275,8 @@ class ReaderConfig:
         columns: Article field (id, title, text, html, url, published, sentence, context) → column of the files, where
             they differ.
         score_title: Put the title of a row before its text, to score it too; offsets then count in both together.
-        workers: Processes that find the text of web pages; 0 for none but this one, null for as many as cores once there
-            are more than a few pages.
+        workers: Processes that find the text of web pages; 0 for none but this one, null for as many as cores once
+            there are more than a few pages.
         timeout: Seconds that a worker may take for one web page.
     """
 
@@ -292,18 +303,54 @@ class TrackerConfig:
 
 
 @dataclass
+class RangeConfig:
+    """The values that a search may give one key of ``trainer``: choices, or all from low to high.
+
+    Attributes:
+        low: Lowest value; of a key that takes integers, integers are drawn.
+        high: Highest value.
+        log: Draw evenly between the logarithms of low and high.
+        choices: The values themselves, instead of low and high.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class SearchConfig:
+    """A search for a better recipe (group ``hparams_search``).
+
+    Attributes:
+        name: none or optuna.
+        trials: Trainings, those that were stopped early included; a search that is repeated with more goes on.
+        space: Key of ``trainer`` → the values it may get; null: leave the key as the recipe has it.
+        startup_trials: Trials that are drawn at random, and that none is stopped early before.
+        warmup_evaluations: Evaluations of a trial before it may be stopped early.
+    """
+
+    name: str = "none"
+    trials: int = 20
+    space: dict[str, RangeConfig | None] = field(default_factory=dict)
+    startup_trials: int = 5
+    warmup_evaluations: int = 1
+
+
+@dataclass
 class LabellerConfig:
     """Who labels unlabelled articles (group ``labeller``).
 
     Attributes:
         name: rules or model.
         rules: A rule file of your own, for ``labeller=rules``; null for the shipped one.
-        model: The model that labels, for ``labeller=model``: latest, a folder or a hub id.
+        model: The model that labels, for ``labeller=model``: shipped, latest, a folder or a hub id.
     """
 
     name: str = "rules"
     rules: str | None = None
-    model: str = "latest"
+    model: str = "shipped"
 
 
 @dataclass
@@ -392,6 +439,7 @@ class TrainConfig(CommandConfig):
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    hparams_search: SearchConfig = field(default_factory=SearchConfig)
 
 
 @dataclass
@@ -399,7 +447,7 @@ class EvaluateConfig(CommandConfig):
     """``newsstance evaluate``.
 
     Attributes:
-        model: latest, a folder or a hub id.
+        model: shipped, latest, a folder or a hub id.
         output: Folder of the report; null for the run's folder.
         split: Split of the corpus to measure on: train, validation, test or all.
         baseline: Folder of an earlier evaluation on the same sentences, for ``gate.regression``; null for none.
@@ -407,7 +455,7 @@ class EvaluateConfig(CommandConfig):
         model_card: Also write the model folder's ``README.md`` from this evaluation.
     """
 
-    model: str = "latest"
+    model: str = "shipped"
     output: str | None = None
     split: str = "test"
     baseline: str | None = None
@@ -424,11 +472,11 @@ class PredictConfig(CommandConfig):
 
     Attributes:
         input: File, folder, glob or ``-`` for stdin.
-        model: latest, a folder or a hub id.
+        model: shipped, latest, a folder or a hub id.
     """
 
     input: str = MISSING
-    model: str = "latest"
+    model: str = "shipped"
     output: OutputConfig = field(default_factory=OutputConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
     backend: BackendConfig = field(default_factory=BackendConfig)
@@ -474,7 +522,7 @@ class ExportConfig(CommandConfig):
     """``newsstance export``.
 
     Attributes:
-        model: latest, a folder or a hub id.
+        model: shipped, latest, a folder or a hub id.
         output: Folder that receives the exported model; null for the model's own folder.
         format: onnx, openvino (ONNX comes with it), or all for those whose packages are installed.
         int8: Also write a quantized export of each format.
@@ -491,7 +539,7 @@ class ExportConfig(CommandConfig):
         reader: How the articles of ``input`` are read.
     """
 
-    model: str = "latest"
+    model: str = "shipped"
     output: str | None = None
     format: str = "all"
     int8: bool = False

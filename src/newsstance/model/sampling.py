@@ -8,20 +8,30 @@ import numpy as np
 from torch.utils.data import Sampler
 
 
-class LengthGroupedSampler(Sampler[int]):
-    """Indices in random order such that each batch holds sentences of similar length.
+def steps_an_epoch(sentences: int, batch_size: int, processes: int = 1) -> int:
+    """Batches that `LengthGroupedBatches` makes of so many sentences."""
+    full, rest = divmod(sentences, batch_size)
+    return full + (rest >= processes)
+
+
+class LengthGroupedBatches(Sampler[list[int]]):
+    """Batches in random order, each of sentences of similar length.
 
     The order depends on seed and epoch alone, so that a resumed run sees the same batches as an undisturbed one
-    (the sampler of `transformers` draws from the global generator and does not).
+    (the sampler of `transformers` draws from the global generator and does not). Where several processes train, each
+    gets its share of every batch: a step sees the same sentences as in one process, and an epoch sees none twice (the
+    wrapper of `accelerate` would fill the last batch up with sentences of the first).
 
     Attributes:
         lengths: Tokens of each sentence.
         labelled: Whether each sentence carries a label.
         unlabelled_share: Share of the sentences without a label that an epoch draws, others each epoch. Four in five
             sentences of news carry none, and most of those teach nothing new a second time.
-        batch_size: Sentences a batch.
+        batch_size: Sentences a step, of all processes together; a multiple of ``processes``.
         seed: Seed of the order.
         pool_batches: Batches that are drawn and sorted together; more sort better, fewer mix better.
+        processes: Processes that train together.
+        rank: Which of them this is.
     """
 
     def __init__(
@@ -33,6 +43,8 @@ class LengthGroupedSampler(Sampler[int]):
         labelled: Sequence[bool] | None = None,
         unlabelled_share: float = 1.0,
         pool_batches: int = 50,
+        processes: int = 1,
+        rank: int = 0,
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.labelled = np.ones(len(lengths), dtype=bool) if labelled is None else np.asarray(labelled, dtype=bool)
@@ -40,6 +52,8 @@ class LengthGroupedSampler(Sampler[int]):
         self.batch_size = batch_size
         self.seed = seed
         self.pool_batches = pool_batches
+        self.processes = processes
+        self.rank = rank
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -47,9 +61,17 @@ class LengthGroupedSampler(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return int(self.labelled.sum()) + self.unlabelled_drawn
+        sentences = int(self.labelled.sum()) + self.unlabelled_drawn
+        return steps_an_epoch(sentences, self.batch_size, self.processes)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self._batches():
+            whole = len(batch) - len(batch) % self.processes  # equal shares: gradients are averaged over processes
+            if whole:
+                yield [int(index) for index in batch[self.rank : whole : self.processes]]
+
+    def _batches(self) -> list[np.ndarray]:
+        """The batches of all processes together, the one short batch last."""
         generator = np.random.default_rng([self.seed, self.epoch])
         unlabelled = generator.permutation(np.flatnonzero(~self.labelled))[: self.unlabelled_drawn]
         shuffled = generator.permutation(np.concatenate([np.flatnonzero(self.labelled), unlabelled]))
@@ -59,9 +81,7 @@ class LengthGroupedSampler(Sampler[int]):
             pool = shuffled[start : start + pool_size]
             pool = pool[np.argsort(self.lengths[pool], kind="stable")]
             batches += [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
-        # The one short batch, if any, must come last: the loader cuts the stream of indices into equal batches.
         short = [batch for batch in batches if len(batch) < self.batch_size]
         full = [batch for batch in batches if len(batch) == self.batch_size]
         generator.shuffle(full)
-        for batch in [*full, *short]:
-            yield from (int(index) for index in batch)
+        return [*full, *short]

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from newsstance.configuration.schema import TrackerConfig
 from newsstance.errors import InputError
+from newsstance.model.location import OUTPUTS
 
 TRACKERS = ("none", "tensorboard", "mlflow", "wandb")
 
 
 def prepare_tracker(tracker: TrackerConfig, folder: Path) -> str:
-    """Set the tracker's environment (which `transformers` reads) where the user's own does not.
+    """Set the tracker's environment (which it and `transformers` read) where the user's own does not.
+
+    Everything stays on this machine, and nothing is told to the tracker's makers, unless the user's environment names a
+    server or switches that on.
 
     Args:
         tracker: Which tracker.
-        folder: The model's folder; TensorBoard's files go there, behind the life of the checkpoints.
+        folder: The model's folder; the files of TensorBoard and of Weights & Biases go there, behind the life of the
+            checkpoints. MLflow has one store of all runs in ``outputs/``.
 
     Returns:
         The name for ``TrainingArguments(report_to=...)``.
@@ -31,9 +38,37 @@ def prepare_tracker(tracker: TrackerConfig, folder: Path) -> str:
         raise InputError(f"tracker={tracker.name}: not installed; pip install 'newsstance[{tracker.name}]'")
     settings = {
         "tensorboard": {"TENSORBOARD_LOGGING_DIR": str(folder / "tensorboard")},
-        "mlflow": {"MLFLOW_EXPERIMENT_NAME": tracker.project},
-        "wandb": {"WANDB_PROJECT": tracker.project, "WANDB_MODE": "offline", "WANDB_DIR": str(folder)},
+        "mlflow": {
+            "MLFLOW_EXPERIMENT_NAME": tracker.project,
+            "MLFLOW_TRACKING_URI": f"sqlite:///{(OUTPUTS / 'mlflow.db').resolve()}",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        },
+        "wandb": {
+            "WANDB_PROJECT": tracker.project,
+            "WANDB_MODE": "offline",
+            "WANDB_DIR": str(folder),
+            "WANDB_SILENT": "true",
+            "WANDB_ERROR_REPORTING": "false",
+        },
     }
     for name, value in settings.get(tracker.name, {}).items():
         os.environ.setdefault(name, value)
+    if tracker.name == "mlflow":
+        OUTPUTS.mkdir(parents=True, exist_ok=True)
     return tracker.name
+
+
+@contextmanager
+def tracker_closed(tracker: TrackerConfig) -> Iterator[None]:
+    """End the tracker's run behind the training, so that the next training of this process gets a run of its own."""
+    try:
+        yield
+    finally:
+        if tracker.name == "mlflow":
+            import mlflow
+
+            mlflow.end_run()
+        elif tracker.name == "wandb":
+            import wandb
+
+            wandb.finish(quiet=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,25 +15,33 @@ from newsstance.configuration.schema import EncoderConfig, TrackerConfig, Traine
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, cut_to_rank, save_adapter
+from newsstance.model.arguments import training_arguments
 from newsstance.model.calibration import calibrate, fold_calibration, macro_f1
+from newsstance.model.checkpoints import (
+    CHECKPOINTS,
+    full_disk_named,
+    last_checkpoint,
+    prepare_checkpoints,
+    remove_broken,
+)
 from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import freeze, freeze_all_but_matrices, load_encoder
 from newsstance.model.metadata import ModelMetadata
-from newsstance.model.processor import use_all_cores, uses_bf16
-from newsstance.model.tracking import prepare_tracker
+from newsstance.model.processes import processes, rank
+from newsstance.model.processor import use_all_cores
+from newsstance.model.tracking import prepare_tracker, tracker_closed
 from newsstance.provenance import code_revision, hash_json, library_versions
 from newsstance.stances import LABELS, LabelledSentence
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from newsstance.model.adapter import Matrices
 
 LOG = logging.getLogger(__name__)
 
 Splits = dict[str, list[LabelledSentence]]
-CHECKPOINTS = "checkpoints"
 ADAPTER = "adapter"
 
 
@@ -69,14 +77,22 @@ class TrainingJob:
         return hash_json({"config": self.config, "data": self.data_hash, "splits": members})
 
 
-def train(job: TrainingJob, folder: Path) -> StanceClassifier:
+def train(job: TrainingJob, folder: Path, watch: Callable[[int, float], None] | None = None) -> StanceClassifier:
     """Fine-tune ``job.encoder`` and write the model to ``folder``.
 
     A job that was interrupted goes on from its last checkpoint in ``folder`` and reaches the same result; a folder that
-    already holds the model of this job is loaded and nothing is trained.
+    already holds the model of this job is loaded and nothing is trained. Where several processes train together, each
+    returns the model and the first one writes it.
+
+    Args:
+        job: What to train.
+        folder: Receives the model.
+        watch: Called with the number of each evaluation and its macro-F1; what it raises ends the training.
 
     Raises:
         InputError: On an encoder that cannot be loaded, or splits that cannot be trained on.
+        DivergedError: Where the loss is no longer a number.
+        OSError: Where the disk is full.
     """
     if is_trained(job, folder):
         LOG.info("model %s: unchanged config and data, reusing it", folder)
@@ -92,15 +108,21 @@ def train(job: TrainingJob, folder: Path) -> StanceClassifier:
     if job.trainer.matrices_only:
         freeze_all_but_matrices(model)
     before = block_matrices(model)
-    checkpoints = _checkpoints_of(job, folder)
-    _run_trainer(job, model, tokenizer, checkpoints)
-    classifier = _finish(job, model, tokenizer, before)
-    rank, metadata = job.trainer.adapter_rank, classifier.metadata
-    if rank is not None and metadata is not None:
-        save_adapter(model, before, folder / ADAPTER, rank=rank, encoder=job.encoder, metadata=metadata)
-    classifier.save_pretrained(folder)
-    shutil.rmtree(checkpoints)
+    with full_disk_named(folder):
+        _run_trainer(job, model, tokenizer, folder, watch)
+        classifier = _finish(job, model, tokenizer, before)
+        if rank() == 0:
+            _save(job, classifier, before, folder)
     return classifier
+
+
+def _save(job: TrainingJob, classifier: StanceClassifier, before: Matrices, folder: Path) -> None:
+    cut, metadata = job.trainer.adapter_rank, classifier.metadata
+    if cut is not None and metadata is not None:
+        adapter = folder / ADAPTER
+        save_adapter(classifier.model, before, adapter, rank=cut, encoder=job.encoder, metadata=metadata)
+    classifier.save_pretrained(folder)
+    shutil.rmtree(folder / CHECKPOINTS)
 
 
 def is_trained(job: TrainingJob, folder: Path) -> bool:
@@ -123,6 +145,10 @@ def _check_splits(splits: Splits) -> None:
 
 
 def _check_recipe(recipe: TrainerConfig) -> None:
+    if recipe.batch_size % processes():
+        raise InputError(
+            f"trainer.batch_size={recipe.batch_size}: is shared by {processes()} processes, give a multiple of that"
+        )
     if recipe.adapter_rank is None:
         return
     if recipe.adapter_rank < 1:
@@ -131,38 +157,49 @@ def _check_recipe(recipe: TrainerConfig) -> None:
         raise InputError("trainer.adapter_rank: needs trainer.matrices_only=true and trainer.freeze_embeddings=true")
 
 
-def _checkpoints_of(job: TrainingJob, folder: Path) -> Path:
-    """The folder of this job's checkpoints; those of another job in the same place are removed."""
-    checkpoints = folder / CHECKPOINTS
-    marker = checkpoints / "job.key"
-    if checkpoints.exists() and not (marker.exists() and marker.read_text() == job.key):
-        LOG.info("%s: checkpoints of another config or corpus, starting anew", checkpoints)
-        shutil.rmtree(checkpoints)
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    marker.write_text(job.key)
-    return checkpoints
-
-
 def _run_trainer(
-    job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, checkpoints: Path
+    job: TrainingJob,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    watch: Callable[[int, float], None] | None,
 ) -> None:
-    from transformers.trainer_utils import get_last_checkpoint
-
     from newsstance.model.trainer import StanceTrainer
 
     datasets = tokenize_splits(job.splits, tokenizer)
+    checkpoints = folder / CHECKPOINTS
+    report_to = prepare_tracker(job.tracker, folder)
+    arguments = training_arguments(
+        job.trainer,
+        checkpoints,
+        sentences=sentences_an_epoch(job),
+        seed=job.seed,
+        report_to=report_to,
+        run_name=f"{job.tracker.project}-{job.key}",
+    )
+    with arguments.main_process_first(local=False):
+        if rank() == 0:
+            prepare_checkpoints(folder, job.key)
     trainer = StanceTrainer(
         model=model,
-        args=_training_arguments(job, checkpoints, sentences_an_epoch(job)),
+        args=arguments,
         train_dataset=datasets["train"],
         eval_dataset=datasets["validation"],
         processing_class=tokenizer,
         recipe=job.trainer,
+        watch=watch,
     )
-    last = get_last_checkpoint(str(checkpoints))  # type: ignore[no-untyped-call]
-    if last:
+    last = last_checkpoint(checkpoints)
+    if last and rank() == 0:
         LOG.info("going on from %s", last)
-    trainer.train(resume_from_checkpoint=last)
+    with tracker_closed(job.tracker):
+        try:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+        except BaseException:
+            if rank() == 0:
+                remove_broken(checkpoints)
+            raise
+    trainer.accelerator.wait_for_everyone()
 
 
 def sentences_an_epoch(job: TrainingJob) -> int:
@@ -184,54 +221,13 @@ def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase) -> Datas
     return dataset.map(tokenize, batched=True, remove_columns=columns, load_from_cache_file=False, desc=None)
 
 
-def _training_arguments(job: TrainingJob, checkpoints: Path, rows: int) -> TrainingArguments:
-    import sys
-
-    import torch
-    from transformers import TrainingArguments
-
-    recipe = job.trainer
-    steps_per_epoch = -(-rows // recipe.batch_size)
-    interval = max(1, steps_per_epoch // recipe.evaluations_per_epoch)
-    total = recipe.max_steps if recipe.max_steps > 0 else round(steps_per_epoch * recipe.epochs)
-    bf16 = uses_bf16(recipe.precision)
-    return TrainingArguments(
-        output_dir=str(checkpoints),
-        num_train_epochs=recipe.epochs,
-        max_steps=recipe.max_steps,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        warmup_steps=round(recipe.warmup_share * total),
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=64,
-        bf16=bf16,
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=torch.cuda.is_available(),
-        eval_strategy="steps",
-        eval_steps=interval,
-        save_strategy="steps",
-        save_steps=interval,
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="macro_f1",
-        greater_is_better=True,
-        logging_steps=max(1, interval // 4),
-        logging_nan_inf_filter=False,
-        seed=job.seed,
-        data_seed=job.seed,
-        report_to=prepare_tracker(job.tracker, checkpoints.parent),
-        run_name=f"{job.tracker.project}-{job.key}",
-        disable_tqdm=not sys.stderr.isatty(),
-    )
-
-
 def _finish(
     job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, before: Matrices
 ) -> StanceClassifier:
     """Cut the model to the adapter's rank, calibrate it on the validation split, and describe it."""
-    rank = job.trainer.adapter_rank
-    if rank is not None:
-        LOG.info("adapter of rank %d: keeps %.1f%% of the change", rank, 100 * cut_to_rank(model, before, rank))
+    cut = job.trainer.adapter_rank
+    if cut is not None:
+        LOG.info("adapter of rank %d: keeps %.1f%% of the change", cut, 100 * cut_to_rank(model, before, cut))
     classifier = StanceClassifier(model, tokenizer)
     validation = job.splits["validation"]
     scores = classifier.predict_proba([sentence.text for sentence in validation])
