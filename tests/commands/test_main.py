@@ -158,6 +158,7 @@ def test_every_config_of_every_group_fits_the_schema(capsys):
 
     resolvers.register()
     users = {
+        "hparams_search": "train",
         "labeller": "label",
         "engine": "predict",
         "reader": "predict",
