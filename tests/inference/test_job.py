@@ -192,6 +192,14 @@ def test_pages_have_names_of_their_own_and_escape_the_text(tmp_path):
     assert "<script>alert(1)" not in summary.pages[0].read_text()
 
 
+def test_a_page_of_an_id_in_letters_of_four_bytes_has_a_name_that_file_systems_take(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps({"id": "𝔄" * 200, "text": "The firm admits it."}) + "\n")
+    (page,) = run(path, tmp_path).pages
+    assert len(page.name.encode()) < 255
+    assert page.exists()
+
+
 def test_pages_stop_at_their_limit(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps({"id": f"d{n}", "text": "The firm admits it."}) + "\n" for n in range(5)))

@@ -40,7 +40,9 @@ class Pages:
 
     def _new_name(self, article_id: str) -> str:
         """A name that no page of the job has; what an earlier job left under it is replaced."""
-        stem = re.sub(r"[^\w.-]+", "_", article_id)[-80:].strip("._") or "article"
+        safe = re.sub(r"[^\w.-]+", "_", article_id)
+        # By bytes: file systems allow 255, and a letter has up to four. A letter that is cut in two is dropped.
+        stem = safe.encode("utf-8", "ignore")[-80:].decode("utf-8", "ignore").strip("._") or "article"
         name, number = f"{PAGES}/{stem}.html", 2
         while name in self._taken:
             name, number = f"{PAGES}/{stem}_{number}.html", number + 1
