@@ -1,4 +1,4 @@
-"""Training in several processes, as ``accelerate launch`` starts them."""
+"""Training in several processes, as ``torchrun`` starts them."""
 
 import json
 import os
@@ -66,7 +66,7 @@ def test_two_processes_train_the_model_of_one(encoder_without_dropout, tmp_path)
         "trainer.epochs=2",
         "trainer.batch_size=8",
     ]
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--main_process_port", "0"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     answers = {}
     for name, starter in {"one": [], "two": launch}.items():
         folder = tmp_path / name
