@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from newsstance.configuration.schema import RangeConfig, SearchConfig, TrainerConfig
+from newsstance.configuration.schema import RangeConfig, SearchConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.search import SEARCH, search
@@ -45,7 +46,7 @@ def without_clock(rows: list[dict]) -> list[dict]:
 def test_the_best_trial_is_the_model_and_the_first_trial_is_the_recipe(tiny_encoder, tmp_path):
     the_job = job(tiny_encoder)
     classifier, rows = search(the_job, config(3, **RATES), tmp_path / "model")
-    assert [row["trial"] for row in rows] == [0, 1, 2]
+    assert [row["trial"] for row in rows] == [1, 2, 3]
     assert rows[0]["learning_rate"] == the_job.trainer.learning_rate
     best = max((row for row in rows if row["state"] == "complete"), key=lambda row: row["validation_macro_f1"])
     said = ModelMetadata.load(tmp_path / "model")
@@ -73,7 +74,7 @@ def test_a_trial_below_the_median_is_stopped_early_and_leaves_no_folder(tmp_path
     """Trainings whose macro-F1 is the learning rate at each of three evaluations."""
     seen: list[tuple[float, int]] = []
 
-    def trained(the_job, folder, watch=None):
+    def trained(the_job, folder, watch=None, **_):
         rate = the_job.trainer.learning_rate
         folder.mkdir(parents=True, exist_ok=True)
         for evaluation in (1, 2, 3) if watch else ():
@@ -101,6 +102,15 @@ def test_a_recipe_that_was_tried_is_not_trained_again(tiny_encoder, tmp_path, ca
     _, rows = search(job(tiny_encoder), config(4, freeze_layers=RangeConfig(0, 1)), tmp_path / "model")
     assert len(rows) == 4
     assert caplog.text.count("training: ") == len({row["freeze_layers"] for row in rows}) <= 2
+
+
+def test_the_curves_of_all_trials_are_kept(tiny_encoder, tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+    tracked = replace(job(tiny_encoder), tracker=TrackerConfig("tensorboard"))
+    search(tracked, config(2, **RATES), tmp_path / "model")
+    runs = tmp_path / "model" / SEARCH / "runs"
+    assert {path.parts[-3] for path in runs.glob("*/tensorboard/events*")} == {"trial-001", "trial-002"}
 
 
 def test_a_trial_that_diverges_does_not_end_the_search(tiny_encoder, tmp_path):
@@ -157,7 +167,7 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(tiny_encoder, tm
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", script], env=environment)
     while process.poll() is None:
-        if list((folder / SEARCH).glob("trial-001/checkpoints/checkpoint-*/trainer_state.json")):
+        if list((folder / SEARCH).glob("trial-002/checkpoints/checkpoint-*/trainer_state.json")):
             process.send_signal(signal.SIGKILL)
             break
         time.sleep(0.002)

@@ -234,6 +234,41 @@ def test_tensorboard_keeps_the_curve_beside_the_model(tiny_encoder, tmp_path, mo
     assert list((tmp_path / "model" / "tensorboard").glob("events.out.tfevents*"))
 
 
+@pytest.fixture
+def _in_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "WANDB_"))]:
+        monkeypatch.delenv(name)
+    environment = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+@pytest.mark.usefixtures("_in_empty_folder")
+def test_mlflow_keeps_a_run_a_training_in_a_local_store(tiny_encoder, tmp_path):
+    mlflow = pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    tracked = replace(job(tiny_encoder, epochs=1), tracker=TrackerConfig("mlflow", project="ours"))
+    train(tracked, tmp_path / "one")
+    train(replace(tracked, seed=2), tmp_path / "two")
+    with pytest.raises(InputError, match="diverged"):
+        train(replace(tracked, trainer=replace(tracked.trainer, learning_rate=1e30)), tmp_path / "three")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}")
+    runs = mlflow.search_runs(experiment_names=["ours"], output_format="list")
+    assert [run.info.status for run in runs] == ["FAILED", "FINISHED", "FINISHED"]
+    assert all(0 <= run.data.metrics["eval_macro_f1"] <= 1 for run in runs[1:])
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+@pytest.mark.usefixtures("_in_empty_folder")
+def test_wandb_keeps_a_run_a_training_offline(tiny_encoder, tmp_path):
+    pytest.importorskip("wandb", reason="the extra wandb is not installed")
+    for seed in (1, 2):
+        tracked = replace(job(tiny_encoder, seed=seed, epochs=1), tracker=TrackerConfig("wandb"))
+        train(tracked, tmp_path / f"model-{seed}")
+        assert len(list((tmp_path / f"model-{seed}" / "wandb").glob("offline-run-*/*.wandb"))) == 1
+
+
 def test_a_tracker_that_is_unknown_is_named(tiny_encoder, tmp_path):
     with pytest.raises(InputError, match="the trackers are none, tensorboard, mlflow, wandb"):
         train(replace(job(tiny_encoder), tracker=TrackerConfig("excel")), tmp_path / "model")

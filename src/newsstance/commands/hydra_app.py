@@ -50,7 +50,9 @@ def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:
         os.environ.setdefault(name, value)
     resolvers.register()
     config_class: type[Any] = getattr(schema, command.schema)
-    expanded = expand_shorthands(arguments, config_class, _config_dirs(arguments))
+    # Hydra takes its flags in front of all overrides, or behind them.
+    in_order = sorted(arguments, key=lambda word: word not in {"-m", "--multirun"})
+    expanded = expand_shorthands(in_order, config_class, _config_dirs(arguments))
 
     failures: list[Exception] = []
 

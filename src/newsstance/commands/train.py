@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,15 +63,16 @@ def _print_trials(trials: list[dict[str, Any]]) -> None:
     columns = list(dict.fromkeys(key for trial in trials for key in trial))
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column == "state" else "right")
+        title = "macro-F1" if column == "validation_macro_f1" else column.replace("_", " ")
+        table.add_column(title, justify="left" if column == "state" else "right")
     order = {"complete": 0, "pruned": 1}
     for trial in sorted(trials, key=lambda row: (order.get(row["state"], 2), -(row["validation_macro_f1"] or 0.0))):
         table.add_row(*(_cell(trial.get(column)) for column in columns))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def training_job(config: TrainConfig | PipelineConfig) -> TrainingJob:

@@ -73,7 +73,7 @@ def search(job: TrainingJob, config: SearchConfig, folder: Path) -> tuple[Stance
 
 
 def trial_rows(study: Study) -> list[TrialRow]:
-    """One row a trial: number, state, validation macro-F1 (of the model, or the last seen), minutes, and its values."""
+    """One row a trial: number (from 1), state, validation macro-F1 (the model's, or the last seen), minutes, values."""
     rows = []
     for trial in study.get_trials(deepcopy=False):
         seen = trial.intermediate_values
@@ -81,7 +81,7 @@ def trial_rows(study: Study) -> list[TrialRow]:
         minutes = trial.duration.total_seconds() / 60 if trial.duration else None
         rows.append(
             {
-                "trial": trial.number,
+                "trial": trial.number + 1,
                 "state": trial.state.name.lower(),
                 "validation_macro_f1": None if value is None else round(value, 4),
                 "minutes": None if minutes is None else round(minutes, 2),
@@ -134,7 +134,7 @@ def _trials_to_run(study: Study, config: SearchConfig, seed: int) -> Iterator[Tr
     from optuna.trial import Trial, TrialState
 
     for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        LOG.info("trial %d: going on", left.number)
+        LOG.info("trial %d: going on", left.number + 1)
         _seed_sampler(study, config, seed, left.number)
         yield Trial(study, left._trial_id)  # the one way to a trial that another process began
     while (number := _finished(study)) < config.trials:
@@ -164,8 +164,11 @@ def _run_trial(study: Study, trial: Trial, job: TrainingJob, config: SearchConfi
         LOG.info("trial %d: the recipe of trial %d, with the same result", trial.number + 1, same[0].number + 1)
         study.tell(trial, same[0].value)
         return
+    folder = _trial_folder(place, trial.number)
     try:
-        classifier = train(job, _trial_folder(place, trial.number), watch=lambda *seen: _report(study, trial, *seen))
+        classifier = train(
+            job, folder, lambda *seen: _report(study, trial, *seen), tracked_in=place / "runs" / folder.name
+        )
     except TrialPruned:
         LOG.info("trial %d: stopped early, below the median of those before", trial.number + 1)
         study.tell(trial, state=TrialState.PRUNED)
@@ -201,7 +204,7 @@ def _complete(study: Study) -> list[FrozenTrial]:
 
 
 def _trial_folder(place: Path, number: int) -> Path:
-    return place / f"trial-{number:03d}"
+    return place / f"trial-{number + 1:03d}"
 
 
 def _remove_all_but_best(study: Study, place: Path) -> None:

@@ -13,6 +13,8 @@ from newsstance.errors import InputError
 from newsstance.model.location import OUTPUTS
 
 TRACKERS = ("none", "tensorboard", "mlflow", "wandb")
+_SET_HERE: dict[str, str] = {}
+"""What `prepare_tracker` itself put into the environment."""
 
 
 def prepare_tracker(tracker: TrackerConfig, folder: Path) -> str:
@@ -23,8 +25,8 @@ def prepare_tracker(tracker: TrackerConfig, folder: Path) -> str:
 
     Args:
         tracker: Which tracker.
-        folder: The model's folder; the files of TensorBoard and of Weights & Biases go there, behind the life of the
-            checkpoints. MLflow has one store of all runs in ``outputs/``.
+        folder: Receives the files of TensorBoard and of Weights & Biases. MLflow has one store of all runs in
+            ``outputs/``.
 
     Returns:
         The name for ``TrainingArguments(report_to=...)``.
@@ -52,7 +54,8 @@ def prepare_tracker(tracker: TrackerConfig, folder: Path) -> str:
         },
     }
     for name, value in settings.get(tracker.name, {}).items():
-        os.environ.setdefault(name, value)
+        if os.environ.get(name) in {None, _SET_HERE.get(name)}:  # not the user's: unset, or of an earlier training
+            os.environ[name] = _SET_HERE[name] = value
     if tracker.name == "mlflow":
         OUTPUTS.mkdir(parents=True, exist_ok=True)
     return tracker.name
@@ -61,14 +64,17 @@ def prepare_tracker(tracker: TrackerConfig, folder: Path) -> str:
 @contextmanager
 def tracker_closed(tracker: TrackerConfig) -> Iterator[None]:
     """End the tracker's run behind the training, so that the next training of this process gets a run of its own."""
+    finished = False
     try:
         yield
+        finished = True
     finally:
         if tracker.name == "mlflow":
             import mlflow
 
-            mlflow.end_run()
+            mlflow.end_run("FINISHED" if finished else "FAILED")
         elif tracker.name == "wandb":
             import wandb
 
-            wandb.finish(quiet=True)
+            wandb.finish(exit_code=0 if finished else 1)
+            wandb.teardown()  # its settings, such as the folder, would outlive the run

@@ -77,7 +77,13 @@ class TrainingJob:
         return hash_json({"config": self.config, "data": self.data_hash, "splits": members})
 
 
-def train(job: TrainingJob, folder: Path, watch: Callable[[int, float], None] | None = None) -> StanceClassifier:
+def train(
+    job: TrainingJob,
+    folder: Path,
+    watch: Callable[[int, float], None] | None = None,
+    *,
+    tracked_in: Path | None = None,
+) -> StanceClassifier:
     """Fine-tune ``job.encoder`` and write the model to ``folder``.
 
     A job that was interrupted goes on from its last checkpoint in ``folder`` and reaches the same result; a folder that
@@ -88,6 +94,7 @@ def train(job: TrainingJob, folder: Path, watch: Callable[[int, float], None] | 
         job: What to train.
         folder: Receives the model.
         watch: Called with the number of each evaluation and its macro-F1; what it raises ends the training.
+        tracked_in: Receives what a tracker writes; None for ``folder``.
 
     Raises:
         InputError: On an encoder that cannot be loaded, or splits that cannot be trained on.
@@ -108,10 +115,10 @@ def train(job: TrainingJob, folder: Path, watch: Callable[[int, float], None] | 
     if job.trainer.matrices_only:
         freeze_all_but_matrices(model)
     before = block_matrices(model)
-    with full_disk_named(folder):
-        _run_trainer(job, model, tokenizer, folder, watch)
-        classifier = _finish(job, model, tokenizer, before)
-        if rank() == 0:
+    _run_trainer(job, model, tokenizer, folder, watch=watch, tracked_in=tracked_in or folder)
+    classifier = _finish(job, model, tokenizer, before)
+    if rank() == 0:
+        with full_disk_named(folder):
             _save(job, classifier, before, folder)
     return classifier
 
@@ -162,13 +169,15 @@ def _run_trainer(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     folder: Path,
+    *,
     watch: Callable[[int, float], None] | None,
+    tracked_in: Path,
 ) -> None:
     from newsstance.model.trainer import StanceTrainer
 
     datasets = tokenize_splits(job.splits, tokenizer)
     checkpoints = folder / CHECKPOINTS
-    report_to = prepare_tracker(job.tracker, folder)
+    report_to = prepare_tracker(job.tracker, tracked_in)
     arguments = training_arguments(
         job.trainer,
         checkpoints,
@@ -194,7 +203,8 @@ def _run_trainer(
         LOG.info("going on from %s", last)
     with tracker_closed(job.tracker):
         try:
-            trainer.train(resume_from_checkpoint=str(last) if last else None)
+            with full_disk_named(folder):
+                trainer.train(resume_from_checkpoint=str(last) if last else None)
         except BaseException:
             if rank() == 0:
                 remove_broken(checkpoints)
