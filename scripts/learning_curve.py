@@ -67,10 +67,10 @@ def train_all(arguments: argparse.Namespace, measured: dict[str, list[LabelledSe
     arguments.output.mkdir(parents=True, exist_ok=True)
     runs: list[Run] = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     done = {run["key"] for run in runs}
+    wholes = {body: training_job(configured([f"corpus={body}", *arguments.overrides])) for body in arguments.bodies}
     # Seeds outermost: a curve that is stopped early is whole for the seeds it has.
     for seed, body, share in product(arguments.seeds, arguments.bodies, arguments.shares):
-        whole = training_job(configured([f"corpus={body}", f"seed={seed}", *arguments.overrides]))
-        job = shrink(whole, share)
+        job = replace(shrink(wholes[body], share), seed=seed)
         if job.key in done:
             continue
         classifier = train(job, arguments.output / "models" / job.key)

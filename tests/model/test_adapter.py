@@ -145,6 +145,18 @@ def test_training_from_the_shipped_model_keeps_its_head(shipped, changed):
     torch.testing.assert_close(start.classifier.weight, model.classifier.weight, atol=5e-3, rtol=0)
 
 
+def test_a_job_that_starts_from_another_shipped_model_is_another_job(shipped, changed, small_job):
+    config, model, _, before = changed
+    job = replace(small_job, encoder=EncoderConfig("shipped"))
+    first = job.key
+    assert job.key == first
+    metadata = ModelMetadata("tiny-1", "1", config.name, 32, config={"encoder": {"name": config.name}})
+    with torch.no_grad():
+        model.classifier.weight += 1
+    save_adapter(model, before, shipped / "data" / "model", rank=RANK, encoder=config, metadata=metadata)
+    assert job.key != first
+
+
 def test_without_a_shipped_model_there_is_a_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr("newsstance.model.shipped.data_dir", lambda: tmp_path)
     with pytest.raises(InputError, match="newsstance pipeline"):

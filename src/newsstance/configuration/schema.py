@@ -150,7 +150,7 @@ class TrainerConfig:
             adapter can hold.
         adapter_rank: After training, cut the change of each weight matrix to this rank and write it as a LoRA adapter
             beside the model; needs matrices_only. Null: no adapter.
-        attention_dropout: Dropout of the attention weights; 0 lets a CPU use its fused attention, a tenth faster.
+        attention_dropout: Dropout of the attention weights; 0 lets a CPU use its fused attention.
         precision: Number format of the matrix products; auto takes bf16 where the processor has it.
         evaluations_per_epoch: How often the validation split is scored (and a checkpoint written).
         patience: Evaluations without a better validation macro-F1 before training stops.

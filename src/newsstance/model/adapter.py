@@ -132,11 +132,6 @@ def merge_adapter(folder: Path, encoder: EncoderConfig) -> tuple[PreTrainedModel
     return merged.float(), tokenizer
 
 
-def is_adapter(folder: Path) -> bool:
-    """Whether ``folder`` holds an adapter."""
-    return (folder / CONFIG_FILE).is_file()
-
-
 def _check_adapter(folder: Path) -> None:
     try:
         kind = json.loads((folder / CONFIG_FILE).read_text())["peft_type"]

@@ -10,12 +10,11 @@ import tempfile
 from pathlib import Path
 
 from newsstance.errors import InputError
+from newsstance.model.adapter import WEIGHTS_FILE
 from newsstance.model.metadata import FILE_NAME, ModelMetadata
 from newsstance.resources import data_dir, user_cache_dir
 
 LOG = logging.getLogger(__name__)
-
-_WEIGHTS_FILE = "adapter_model.safetensors"
 
 
 def shipped_model() -> Path:
@@ -24,15 +23,32 @@ def shipped_model() -> Path:
     Raises:
         InputError: Where the package carries no model, its encoder cannot be loaded or the cache cannot be written.
     """
+    adapter, metadata = _find_adapter()
+    folder = user_cache_dir() / "models" / _identify(adapter, metadata)
+    if not (folder / FILE_NAME).is_file():
+        _merge_into(folder, adapter, metadata)
+    return folder
+
+
+def shipped_identity() -> str:
+    """What tells the shipped model from that of another version of the package: its name and a hash of its weights.
+
+    Raises:
+        InputError: Where the package carries no model.
+    """
+    return _identify(*_find_adapter())
+
+
+def _find_adapter() -> tuple[Path, ModelMetadata]:
     adapter = data_dir() / "model"
     metadata = ModelMetadata.load(adapter) if adapter.is_dir() else None
     if metadata is None:
         raise InputError("model=shipped: this installation carries no model; train one with `newsstance pipeline`")
-    weights = hashlib.sha256((adapter / _WEIGHTS_FILE).read_bytes()).hexdigest()
-    folder = user_cache_dir() / "models" / f"{metadata.model_id}-{weights[:12]}"
-    if not (folder / FILE_NAME).is_file():
-        _merge_into(folder, adapter, metadata)
-    return folder
+    return adapter, metadata
+
+
+def _identify(adapter: Path, metadata: ModelMetadata) -> str:
+    return f"{metadata.model_id}-{hashlib.sha256((adapter / WEIGHTS_FILE).read_bytes()).hexdigest()[:12]}"
 
 
 def _merge_into(folder: Path, adapter: Path, metadata: ModelMetadata) -> None:

@@ -26,9 +26,11 @@ from newsstance.model.checkpoints import (
 )
 from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import freeze, freeze_all_but_matrices, load_encoder
+from newsstance.model.location import SHIPPED
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processes import processes, rank
 from newsstance.model.processor import use_all_cores
+from newsstance.model.shipped import shipped_identity
 from newsstance.model.tracking import prepare_tracker, tracker_closed
 from newsstance.provenance import code_revision, hash_json, library_versions
 from newsstance.stances import LABELS, LabelledSentence
@@ -68,7 +70,10 @@ class TrainingJob:
     @property
     def config(self) -> dict[str, Any]:
         """The part of the configuration that decides the model, as plain values."""
-        return {"encoder": to_plain(self.encoder), "trainer": to_plain(self.trainer), "seed": self.seed}
+        encoder = to_plain(self.encoder)
+        if self.encoder.name == SHIPPED:
+            encoder["revision"] = shipped_identity()  # another version of the package ships another model
+        return {"encoder": encoder, "trainer": to_plain(self.trainer), "seed": self.seed}
 
     @property
     def key(self) -> str:
