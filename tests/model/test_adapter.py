@@ -101,6 +101,29 @@ def test_training_with_a_rank_writes_the_adapter_beside_the_model(tiny_encoder, 
     assert ModelMetadata.load(tmp_path / "model" / "adapter") == model.metadata
 
 
+def test_every_checkpoint_of_a_training_with_a_rank_is_cut_to_it(tiny_encoder, tmp_path, small_job):
+    recipe = TrainerConfig(matrices_only=True, adapter_rank=2, learning_rate=3e-3, evaluations_per_epoch=1)
+    encoder, _ = load_encoder(small_job.encoder)
+    before = block_matrices(encoder)
+    checked = []
+
+    def look(_: int, __: float) -> None:  # called after an evaluation, when its checkpoint is not written yet
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(small_job, trainer=replace(recipe, epochs=2)), tmp_path / "model", _second(look))
+    for folder in (tmp_path / "model" / "checkpoints").glob("checkpoint-*"):
+        weights = block_matrices(StanceClassifier.from_pretrained(folder).model)
+        checked += [torch.linalg.matrix_rank(weights[name] - before[name], atol=1e-4).item() for name in before]
+    assert checked
+    assert max(checked) <= 2
+
+
+def _second(watch):
+    """``watch`` from the second evaluation on."""
+    return lambda number, score: watch(number, score) if number > 1 else None
+
+
 def test_a_rank_without_matrices_only_is_an_error(tiny_encoder, tmp_path, small_job):
     with pytest.raises(InputError, match="matrices_only"):
         train(replace(small_job, trainer=TrainerConfig(adapter_rank=4)), tmp_path / "model")

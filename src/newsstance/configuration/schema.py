@@ -148,8 +148,8 @@ class TrainerConfig:
         freeze_layers: Leave this many of the lowest encoder layers as they are.
         matrices_only: Train the encoder's weight matrices and the head, and leave biases and norms as they are: what an
             adapter can hold.
-        adapter_rank: After training, cut the change of each weight matrix to this rank and write it as a LoRA adapter
-            beside the model; needs matrices_only. Null: no adapter.
+        adapter_rank: Cut the change of each weight matrix to this rank before each evaluation, and write it as a LoRA
+            adapter beside the model; needs matrices_only. Null: no adapter.
         attention_dropout: Dropout of the attention weights; 0 lets a CPU use its fused attention.
         precision: Number format of the matrix products; auto takes bf16 where the processor has it.
         evaluations_per_epoch: How often the validation split is scored (and a checkpoint written).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,7 @@ from transformers.trainer_callback import TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
 from newsstance.configuration.schema import TrainerConfig
+from newsstance.model.adapter import cut_to_rank
 from newsstance.model.calibration import macro_f1
 from newsstance.model.encoder import parameter_groups
 from newsstance.model.sampling import LengthGroupedBatches
@@ -28,6 +30,10 @@ from newsstance.model.watching import ProgressMessages, Watcher
 
 if TYPE_CHECKING:
     import datasets
+
+    from newsstance.model.adapter import Matrices
+
+LOG = logging.getLogger(__name__)
 
 
 class StanceTrainer(Trainer):
@@ -88,6 +94,25 @@ class StanceTrainer(Trainer):
         return DataLoader(
             used, batch_sampler=batches, collate_fn=self.data_collator, pin_memory=self.args.dataloader_pin_memory
         )
+
+
+class KeepLowRank(TrainerCallback):
+    """Cuts the changes of the block matrices to the adapter's rank before each evaluation and checkpoint.
+
+    Training goes on from the cut model and makes up for what was lost; what is measured and chosen is what is written.
+    """
+
+    def __init__(self, before: Matrices, rank: int) -> None:
+        self.before = before
+        self.rank = rank
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, model: Any = None, **_: Any
+    ) -> None:
+        """Cut, where an evaluation follows."""
+        if control.should_evaluate or control.should_save:
+            kept = cut_to_rank(model, self.before, self.rank)
+            LOG.info("step %d: cut to rank %d, keeps %.1f%% of the change", state.global_step, self.rank, 100 * kept)
 
 
 class SetEpoch(TrainerCallback):

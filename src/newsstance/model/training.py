@@ -120,7 +120,7 @@ def train(
     if job.trainer.matrices_only:
         freeze_all_but_matrices(model)
     before = block_matrices(model)
-    _run_trainer(job, model, tokenizer, folder, watch=watch, tracked_in=tracked_in or folder)
+    _run_trainer(job, model, tokenizer, before, folder, watch=watch, tracked_in=tracked_in or folder)
     classifier = _finish(job, model, tokenizer, before)
     if rank() == 0:
         with full_disk_named(folder):
@@ -173,12 +173,13 @@ def _run_trainer(
     job: TrainingJob,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
+    before: Matrices,
     folder: Path,
     *,
     watch: Callable[[int, float], None] | None,
     tracked_in: Path,
 ) -> None:
-    from newsstance.model.trainer import StanceTrainer
+    from newsstance.model.trainer import KeepLowRank, StanceTrainer
 
     datasets = tokenize_splits(job.splits, tokenizer)
     checkpoints = folder / CHECKPOINTS
@@ -203,6 +204,8 @@ def _run_trainer(
         recipe=job.trainer,
         watch=watch,
     )
+    if job.trainer.adapter_rank is not None:
+        trainer.add_callback(KeepLowRank(before, job.trainer.adapter_rank))
     last = last_checkpoint(checkpoints)
     if last and rank() == 0:
         LOG.info("going on from %s", last)
@@ -242,7 +245,7 @@ def _finish(
     """Cut the model to the adapter's rank, calibrate it on the validation split, and describe it."""
     cut = job.trainer.adapter_rank
     if cut is not None:
-        LOG.info("adapter of rank %d: keeps %.1f%% of the change", cut, 100 * cut_to_rank(model, before, cut))
+        cut_to_rank(model, before, cut)  # every checkpoint is cut already; max_steps may end before the first
     classifier = StanceClassifier(model, tokenizer)
     validation = job.splits["validation"]
     scores = classifier.predict_proba([sentence.text for sentence in validation])
