@@ -10,6 +10,23 @@ from newsstance.model.calibration import calibrate
 from newsstance.model.sampling import LengthGroupedBatches
 
 
+def test_the_final_epochs_draw_only_their_sentences_and_as_many():
+    labelled = [index % 5 == 0 for index in range(100)]
+    final = [index < 60 for index in range(100)]
+    batches = LengthGroupedBatches(
+        [10] * 100, batch_size=8, seed=3, labelled=labelled, unlabelled_share=0.5, final=final, final_from=2
+    )
+    steps = len(batches)
+    for epoch, allowed in ((0, 100), (1, 100), (2, 60), (3, 60)):
+        batches.set_epoch(epoch)
+        drawn = in_order(batches)
+        assert len(list(batches)) == steps
+        assert len(drawn) == 20 + 40
+        assert max(drawn) < allowed
+        assert {index for index in range(allowed) if labelled[index]} <= set(drawn)
+        assert allowed == 60 or max(drawn) >= 60
+
+
 def test_batches_hold_every_item_once_within_the_budget():
     lengths = [5, 900, 3, 12, 12, 7, 300, 2]
     batches = list(pack_by_length(lengths, max_tokens=600))

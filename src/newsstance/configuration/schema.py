@@ -148,6 +148,9 @@ class TrainerConfig:
         freeze_layers: Leave this many of the lowest encoder layers as they are.
         matrices_only: Train the encoder's weight matrices and the head, and leave biases and norms as they are: what an
             adapter can hold.
+        final_epochs: In so many last epochs only the sentences whose record has ``final_field`` are drawn, as many an
+            epoch as before; of the validation split only those are scored, too. 0: all sentences throughout.
+        final_field: The field that marks them; sentences of real news have ``corpus``.
         adapter_rank: Cut the change of each weight matrix to this rank before each evaluation, and write it as a LoRA
             adapter beside the model; needs matrices_only. Null: no adapter.
         attention_dropout: Dropout of the attention weights; 0 lets a CPU use its fused attention.
@@ -168,6 +171,8 @@ class TrainerConfig:
     freeze_embeddings: bool = True
     freeze_layers: int = 0
     matrices_only: bool = False
+    final_epochs: int = 0
+    final_field: str = "corpus"
     adapter_rank: int | None = None
     attention_dropout: float = 0.0
     precision: Precision = Precision.auto

@@ -27,6 +27,8 @@ class LengthGroupedBatches(Sampler[list[int]]):
         labelled: Whether each sentence carries a label.
         unlabelled_share: Share of the sentences without a label that an epoch draws, others each epoch. Four in five
             sentences of news carry none, and most of those teach nothing new a second time.
+        final: Which sentences the epochs from ``final_from`` on draw; those draw as many as the others, first the labelled.
+        final_from: The first such epoch; None for none.
         batch_size: Sentences a step, of all processes together; a multiple of ``processes``.
         seed: Seed of the order.
         pool_batches: Batches that are drawn and sorted together; more sort better, fewer mix better.
@@ -42,13 +44,17 @@ class LengthGroupedBatches(Sampler[list[int]]):
         *,
         labelled: Sequence[bool] | None = None,
         unlabelled_share: float = 1.0,
+        final: Sequence[bool] | None = None,
+        final_from: int | None = None,
         pool_batches: int = 50,
         processes: int = 1,
         rank: int = 0,
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.labelled = np.ones(len(lengths), dtype=bool) if labelled is None else np.asarray(labelled, dtype=bool)
-        self.unlabelled_drawn = round(unlabelled_share * int((~self.labelled).sum()))
+        self.drawn = int(self.labelled.sum()) + round(unlabelled_share * int((~self.labelled).sum()))
+        self.final = np.ones_like(self.labelled) if final is None else np.asarray(final, dtype=bool)
+        self.final_from = final_from
         self.batch_size = batch_size
         self.seed = seed
         self.pool_batches = pool_batches
@@ -61,8 +67,7 @@ class LengthGroupedBatches(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        sentences = int(self.labelled.sum()) + self.unlabelled_drawn
-        return steps_an_epoch(sentences, self.batch_size, self.processes)
+        return steps_an_epoch(self.drawn, self.batch_size, self.processes)
 
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self._batches():
@@ -70,11 +75,17 @@ class LengthGroupedBatches(Sampler[list[int]]):
             if whole:
                 yield [int(index) for index in batch[self.rank : whole : self.processes]]
 
+    def _draw(self, generator: np.random.Generator) -> np.ndarray:
+        """The sentences of this epoch: the labelled ones, and as many others as fill it, over again where they end."""
+        is_final = self.final_from is not None and self.epoch >= self.final_from
+        allowed = self.final if is_final else np.ones_like(self.labelled)
+        labelled, others = np.flatnonzero(self.labelled & allowed), np.flatnonzero(~self.labelled & allowed)
+        return np.resize(np.concatenate([labelled, generator.permutation(others)]), self.drawn)
+
     def _batches(self) -> list[np.ndarray]:
         """The batches of all processes together, the one short batch last."""
         generator = np.random.default_rng([self.seed, self.epoch])
-        unlabelled = generator.permutation(np.flatnonzero(~self.labelled))[: self.unlabelled_drawn]
-        shuffled = generator.permutation(np.concatenate([np.flatnonzero(self.labelled), unlabelled]))
+        shuffled = generator.permutation(self._draw(generator))
         pool_size = self.batch_size * self.pool_batches
         batches: list[np.ndarray] = []
         for start in range(0, len(shuffled), pool_size):

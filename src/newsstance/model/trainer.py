@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -40,9 +41,15 @@ class StanceTrainer(Trainer):
     """Trains a sequence classification model on float label vectors by a `TrainerConfig`."""
 
     def __init__(
-        self, *, recipe: TrainerConfig, watch: Callable[[int, float], None] | None = None, **options: Any
+        self,
+        *,
+        recipe: TrainerConfig,
+        final: Sequence[bool] | None = None,
+        watch: Callable[[int, float], None] | None = None,
+        **options: Any,
     ) -> None:
         self.recipe = recipe
+        self.final = final
         self.messages = ProgressMessages()
         watchers = [Watcher(watch)] if watch else []
         super().__init__(
@@ -86,6 +93,8 @@ class StanceTrainer(Trainer):
             self.args.seed,
             labelled=[any(labels) for labels in rows["labels"]],
             unlabelled_share=self.recipe.unlabelled_share,
+            final=self.final,
+            final_from=math.ceil(self.recipe.epochs) - self.recipe.final_epochs if self.recipe.final_epochs else None,
             processes=self.args.world_size,
             rank=self.args.process_index,
         )

@@ -110,7 +110,7 @@ def train(
         LOG.info("model %s: unchanged config and data, reusing it", folder)
         return StanceClassifier.from_pretrained(folder)
     _check_splits(job.splits)
-    _check_recipe(job.trainer)
+    _check_recipe(job)
     from transformers import set_seed
 
     set_seed(job.seed)  # the head is drawn when the encoder is loaded
@@ -156,11 +156,19 @@ def _check_splits(splits: Splits) -> None:
         )
 
 
-def _check_recipe(recipe: TrainerConfig) -> None:
+def _check_recipe(job: TrainingJob) -> None:
+    recipe = job.trainer
     if recipe.batch_size % processes():
         raise InputError(
             f"trainer.batch_size={recipe.batch_size}: is shared by {processes()} processes, give a multiple of that"
         )
+    if recipe.final_epochs:
+        for split in ("train", "validation"):
+            if not _of_final_epochs(job, split).any():
+                raise InputError(
+                    f"trainer.final_epochs={recipe.final_epochs}: no sentence of the {split} split has the field "
+                    f"{recipe.final_field!r}; give another trainer.final_field, or trainer.final_epochs=0"
+                )
     if recipe.adapter_rank is None:
         return
     if recipe.adapter_rank < 1:
@@ -199,9 +207,10 @@ def _run_trainer(
         model=model,
         args=arguments,
         train_dataset=datasets["train"],
-        eval_dataset=datasets["validation"],
+        eval_dataset=datasets["validation"].select(_of_final_epochs(job, "validation").nonzero()[0]),
         processing_class=tokenizer,
         recipe=job.trainer,
+        final=_of_final_epochs(job, "train").tolist(),
         watch=watch,
     )
     if job.trainer.adapter_rank is not None:
@@ -218,6 +227,12 @@ def _run_trainer(
                 remove_broken(checkpoints)
             raise
     trainer.accelerator.wait_for_everyone()
+
+
+def _of_final_epochs(job: TrainingJob, split: str) -> np.ndarray:
+    """Which sentences of a split the last epochs are about, as a mask; all, where the recipe has no such epochs."""
+    field = job.trainer.final_field
+    return np.array([not job.trainer.final_epochs or field in sentence.extra for sentence in job.splits[split]])
 
 
 def sentences_an_epoch(job: TrainingJob) -> int:
