@@ -27,7 +27,7 @@ class LengthGroupedBatches(Sampler[list[int]]):
         labelled: Whether each sentence carries a label.
         unlabelled_share: Share of the sentences without a label that an epoch draws, others each epoch. Four in five
             sentences of news carry none, and most of those teach nothing new a second time.
-        final: Which sentences the epochs from ``final_from`` on draw; those draw as many as the others, first the labelled.
+        final: Which sentences the epochs from ``final_from`` on draw, the labelled first, and as many as the others do.
         final_from: The first such epoch; None for none.
         batch_size: Sentences a step, of all processes together; a multiple of ``processes``.
         seed: Seed of the order.
