@@ -33,7 +33,7 @@ def output_file(path: str | None, stem: str, parquet: bool, folder: Path) -> str
         folder: The run's folder, for None.
 
     Raises:
-        InputError: Where Parquet is asked for on stdout.
+        InputError: Where Parquet is asked for on stdout, or the path is a URL.
     """
     if path == STDOUT:
         if parquet:
@@ -42,16 +42,26 @@ def output_file(path: str | None, stem: str, parquet: bool, folder: Path) -> str
     name = f"{stem}.parquet" if parquet else f"{stem}.jsonl"
     if path is None:
         return str(folder / name)
-    given = Path(path).expanduser()
+    given = _on_disk(path)
     return str(given / name if names_folder(path) else given)
 
 
 def names_folder(path: str | None) -> bool:
-    """Whether the user's ``path`` is a folder: one that exists, or a name without the ending of a file of rows."""
+    """Whether the user's ``path`` is a folder: one that exists, or a name without the ending of a file of rows.
+
+    Raises:
+        InputError: Where the path is a URL.
+    """
     if path is None or path == STDOUT:
         return False
-    given = Path(path).expanduser()
+    given = _on_disk(path)
     return given.is_dir() or given.suffix not in _FILE_SUFFIXES
+
+
+def _on_disk(path: str) -> Path:
+    if "://" in path:
+        raise InputError(f"output={path}: URLs cannot be written to (give a file or folder, and copy it there)")
+    return Path(path).expanduser()
 
 
 def write_text(path: Path, text: str) -> None:

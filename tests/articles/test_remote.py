@@ -100,6 +100,26 @@ def test_files_folders_and_globs_at_urls(read, memory, typed, ids):
     assert all(article.text.endswith("denied it.") for article in articles)
 
 
+def test_a_name_with_brackets_is_no_glob_where_that_matches_nothing(memory, read):
+    memory.pipe("/news/b/leak [1].txt", b"It denied it.")
+    assert [article.id for article in read("memory://news/b/leak [1].txt")[0]] == ["leak [1]"]
+    with pytest.raises(InputError, match="the glob matches no file"):
+        find_inputs("memory://news/b/leak [2].txt")
+
+
+@pytest.mark.parametrize("typed", ["memory://news", "memory://news/**"])
+def test_placeholders_of_folders_are_left_out(monkeypatch, memory, typed):
+    """Consoles of S3 make an empty object ``news/`` to show a folder; s3fs lists it as a file."""
+    find = memory.find
+
+    def find_with_placeholder(path: str, detail: bool = False, **options: object) -> dict[str, dict] | list[str]:
+        found = find(path, detail=True, **options) | {"/news/b/": {"name": "/news/b/", "size": 0, "type": "file"}}
+        return found if detail else list(found)
+
+    monkeypatch.setattr(memory, "find", find_with_placeholder)
+    assert [file.id for file in find_inputs(typed)] == ["a", "b/c", "b/d"]
+
+
 def test_file_url_gives_what_the_path_gives(tmp_path, read, page):
     for name in ("x/1.html", "x/2.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -54,6 +54,14 @@ def test_stdout_gets_records_only(folder: Path, capsys: pytest.CaptureFixture[st
     assert [len(row["stances"]) for row in rows] == [1, 1, 0, 1]
 
 
+def test_a_url_as_output_is_one_line_and_no_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("label", "predict"):
+        for output in ("s3://bucket/out.jsonl", "s3://bucket/out"):
+            assert main([command, "input=mill.txt", f"output={output}"]) == 2
+            assert f"output={output}: URLs cannot be written to" in capsys.readouterr().err
+    assert not (folder / "s3:").exists()
+
+
 def test_without_output_the_records_go_to_the_runs_folder(folder: Path) -> None:
     assert main(["label", "input=mill.txt"]) == 0
     (labels,) = folder.glob("outputs/label/*/*/labels.jsonl")

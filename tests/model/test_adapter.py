@@ -124,6 +124,32 @@ def _second(watch):
     return lambda number, score: watch(number, score) if number > 1 else None
 
 
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        ({"final_epochs": -1}, "at least 0 and below"),
+        ({"final_epochs": 3}, "at least 0 and below"),
+        ({"final_epochs": 1}, "no sentence of the train split with the field 'corpus' is labelled"),
+        ({"unlabelled_share": 1.5}, "between 0 and 1"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_an_error(tmp_path, small_job, recipe, problem):
+    with pytest.raises(InputError, match=problem):
+        train(replace(small_job, trainer=TrainerConfig(epochs=3, **recipe)), tmp_path / "model")
+
+
+def test_final_epochs_choose_and_calibrate_on_their_sentences_alone(tmp_path, small_job):
+    def marked(part):
+        return [replace(s, extra={"corpus": "real"} if n < len(part) // 2 else {}) for n, s in enumerate(part)]
+
+    splits = {name: marked(part) for name, part in small_job.splits.items()}
+    job = replace(small_job, splits=splits, trainer=TrainerConfig(epochs=2, final_epochs=1))
+    with_all = train(replace(job, trainer=replace(job.trainer, final_epochs=0)), tmp_path / "all").metadata
+    final = train(job, tmp_path / "final").metadata
+    assert final.key != with_all.key
+    assert final.calibration != with_all.calibration
+
+
 def test_a_rank_without_matrices_only_is_an_error(tiny_encoder, tmp_path, small_job):
     with pytest.raises(InputError, match="matrices_only"):
         train(replace(small_job, trainer=TrainerConfig(adapter_rank=4)), tmp_path / "model")

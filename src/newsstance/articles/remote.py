@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from itertools import takewhile
@@ -47,14 +47,17 @@ def find_remote(typed: str) -> list[RemoteFile]:
         system, path = _resolve(typed)
         if _is_glob(scheme, path):
             root, paths = _fixed_part(path), _matches(system, path)
-        elif system.info(path)["type"] == "file":
-            root, paths = path.rstrip("/").rpartition("/")[0], [path]
+            if not paths and scheme not in _WEB:
+                with suppress(Exception):  # the brackets may be part of a name, or there is nothing
+                    root, paths = _named(system, path)
         else:
-            root, paths = path.rstrip("/"), _below(system, path)
+            root, paths = _named(system, path)
     except InputError:
         raise
     except Exception as error:  # each store has its own errors
         _fail(typed, error)
+    if scheme not in _WEB:
+        paths = [name for name in paths if not name.endswith("/")]  # empty objects by which consoles show folders
     if not paths:
         what = "the glob matches no file" if _is_glob(scheme, path) else "the folder holds no file"
         raise InputError.at(typed, what, remedy="check input=, and quote it for the shell")
@@ -131,6 +134,13 @@ def _is_glob(scheme: str, path: str) -> bool:
 
 def _fixed_part(pattern: str) -> str:
     return "/".join(takewhile(lambda part: not glob.has_magic(part), pattern.split("/")[:-1]))
+
+
+def _named(system: Any, path: str) -> tuple[str, list[str]]:
+    """The file or folder ``path``: the folder that ids start below, and the files."""
+    if system.info(path)["type"] == "file":
+        return path.rstrip("/").rpartition("/")[0], [path]
+    return path.rstrip("/"), _below(system, path)
 
 
 def _matches(system: Any, pattern: str) -> list[str]:

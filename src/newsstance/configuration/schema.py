@@ -149,8 +149,9 @@ class TrainerConfig:
         matrices_only: Train the encoder's weight matrices and the head, and leave biases and norms as they are: what an
             adapter can hold.
         final_epochs: In so many last epochs only the sentences whose record has ``final_field`` are drawn, as many an
-            epoch as before; of the validation split only those are scored, too. 0: all sentences throughout.
-        final_field: The field that marks them; sentences of real news have ``corpus``.
+            epoch as before (so with more of their unlabelled ones, and repeated where they are too few); of the
+            validation split only those are scored and calibrated on. 0: all sentences throughout.
+        final_field: The extra field that marks them; sentences of real news have ``corpus``.
         adapter_rank: Cut the change of each weight matrix to this rank before each evaluation, and write it as a LoRA
             adapter beside the model; needs matrices_only. Null: no adapter.
         attention_dropout: Dropout of the attention weights; 0 lets a CPU use its fused attention.

@@ -54,11 +54,14 @@ def cut_to_rank(model: PreTrainedModel, before: Matrices, rank: int) -> float:
 
     whole = kept = 0.0
     for name, layer in _block_linears(model).items():
-        change = layer.weight.detach() - before[name]
+        old = before[name].to(layer.weight.device)
+        change = layer.weight.detach() - old
+        if not change.any():
+            continue  # a frozen layer
         down, up = _factors(change, rank)
         low = up @ down
         with torch.no_grad():
-            layer.weight.copy_(before[name] + low)
+            layer.weight.copy_(old + low)
         whole += float(change.square().sum())
         kept += float(low.square().sum())
     return kept / whole if whole else 1.0
@@ -88,7 +91,7 @@ def save_adapter(
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, torch.Tensor] = {}
-    changes = {name: layer.weight.detach() - before[name] for name, layer in _block_linears(model).items()}
+    changes = {name: layer.weight.detach().cpu() - before[name].cpu() for name, layer in _block_linears(model).items()}
     changes = {name: change for name, change in changes.items() if change.any()}  # frozen layers have none
     for name, change in changes.items():
         down, up = _factors(change, rank)

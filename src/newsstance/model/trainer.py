@@ -23,6 +23,7 @@ from transformers.trainer_callback import TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
 from newsstance.configuration.schema import TrainerConfig
+from newsstance.errors import DivergedError
 from newsstance.model.adapter import cut_to_rank
 from newsstance.model.calibration import macro_f1
 from newsstance.model.encoder import parameter_groups
@@ -120,8 +121,10 @@ class KeepLowRank(TrainerCallback):
     ) -> None:
         """Cut, where an evaluation follows."""
         if control.should_evaluate or control.should_save:
+            if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters() if weight.requires_grad):
+                raise DivergedError(f"training diverged at step {state.global_step}: lower trainer.learning_rate")
             kept = cut_to_rank(model, self.before, self.rank)
-            LOG.info("step %d: cut to rank %d, keeps %.1f%% of the change", state.global_step, self.rank, 100 * kept)
+            LOG.debug("step %d: cut to rank %d, keeps %.1f%% of the change", state.global_step, self.rank, 100 * kept)
 
 
 class SetEpoch(TrainerCallback):

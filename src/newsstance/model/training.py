@@ -162,12 +162,21 @@ def _check_recipe(job: TrainingJob) -> None:
         raise InputError(
             f"trainer.batch_size={recipe.batch_size}: is shared by {processes()} processes, give a multiple of that"
         )
+    if not 0 <= recipe.unlabelled_share <= 1:
+        raise InputError(f"trainer.unlabelled_share={recipe.unlabelled_share}: must be between 0 and 1")
+    if not 0 <= recipe.final_epochs < recipe.epochs:
+        raise InputError(
+            f"trainer.final_epochs={recipe.final_epochs}: must be at least 0 and below trainer.epochs={recipe.epochs}"
+        )
     if recipe.final_epochs:
         for split in ("train", "validation"):
-            if not _of_final_epochs(job, split).any():
+            marked = [job.splits[split][index] for index in _of_final_epochs(job, split).nonzero()[0]]
+            missing = set(LABELS) - {label for sentence in marked for label in sentence.labels}
+            if missing:
                 raise InputError(
-                    f"trainer.final_epochs={recipe.final_epochs}: no sentence of the {split} split has the field "
-                    f"{recipe.final_field!r}; give another trainer.final_field, or trainer.final_epochs=0"
+                    f"trainer.final_epochs={recipe.final_epochs}: no sentence of the {split} split with the field "
+                    f"{recipe.final_field!r} is labelled {', '.join(sorted(missing))}; give another "
+                    "trainer.final_field, or trainer.final_epochs=0"
                 )
     if recipe.adapter_rank is None:
         return
@@ -231,8 +240,15 @@ def _run_trainer(
 
 def _of_final_epochs(job: TrainingJob, split: str) -> np.ndarray:
     """Which sentences of a split the last epochs are about, as a mask; all, where the recipe has no such epochs."""
-    field = job.trainer.final_field
-    return np.array([not job.trainer.final_epochs or field in sentence.extra for sentence in job.splits[split]])
+    field, sentences = job.trainer.final_field, job.splits[split]
+    if not job.trainer.final_epochs:
+        return np.ones(len(sentences), dtype=bool)
+    return np.array([sentence.extra.get(field) is not None for sentence in sentences], dtype=bool)
+
+
+def _final_validation(job: TrainingJob) -> list[LabelledSentence]:
+    """The validation sentences that checkpoints are chosen and the model is calibrated on."""
+    return [job.splits["validation"][index] for index in _of_final_epochs(job, "validation").nonzero()[0]]
 
 
 def sentences_an_epoch(job: TrainingJob) -> int:
@@ -257,12 +273,12 @@ def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase) -> Datas
 def _finish(
     job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, before: Matrices
 ) -> StanceClassifier:
-    """Cut the model to the adapter's rank, calibrate it on the validation split, and describe it."""
+    """Cut the model to the adapter's rank, calibrate it on validation sentences, and describe it."""
     cut = job.trainer.adapter_rank
     if cut is not None:
-        cut_to_rank(model, before, cut)  # every checkpoint is cut already; max_steps may end before the first
+        cut_to_rank(model, before, cut)  # checkpoints are cut already, up to rounding
     classifier = StanceClassifier(model, tokenizer)
-    validation = job.splits["validation"]
+    validation = _final_validation(job)
     scores = classifier.predict_proba([sentence.text for sentence in validation])
     natural = _of_natural_density(validation)
     gold = indicators(validation)
