@@ -11,6 +11,7 @@ from newsstance import StanceClassifier
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, cut_to_rank, merge_adapter, save_adapter
+from newsstance.model.calibration import calibrate
 from newsstance.model.encoder import encoder_layers, freeze, freeze_all_but_matrices, load_encoder
 from newsstance.model.location import find_model
 from newsstance.model.metadata import ModelMetadata
@@ -107,21 +108,17 @@ def test_every_checkpoint_of_a_training_with_a_rank_is_cut_to_it(tiny_encoder, t
     before = block_matrices(encoder)
     checked = []
 
-    def look(_: int, __: float) -> None:  # called after an evaluation, when its checkpoint is not written yet
-        raise KeyboardInterrupt
+    def end_at_the_third(number: int, _: float) -> None:  # two checkpoints are written by then
+        if number == 3:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(replace(small_job, trainer=replace(recipe, epochs=2)), tmp_path / "model", _second(look))
+        train(replace(small_job, trainer=replace(recipe, epochs=3)), tmp_path / "model", end_at_the_third)
     for folder in (tmp_path / "model" / "checkpoints").glob("checkpoint-*"):
         weights = block_matrices(StanceClassifier.from_pretrained(folder).model)
         checked += [torch.linalg.matrix_rank(weights[name] - before[name], atol=1e-4).item() for name in before]
-    assert checked
+    assert len(checked) == 2 * len(before)
     assert max(checked) <= 2
-
-
-def _second(watch):
-    """``watch`` from the second evaluation on."""
-    return lambda number, score: watch(number, score) if number > 1 else None
 
 
 @pytest.mark.parametrize(
@@ -138,16 +135,23 @@ def test_a_recipe_that_cannot_be_followed_is_an_error(tmp_path, small_job, recip
         train(replace(small_job, trainer=TrainerConfig(epochs=3, **recipe)), tmp_path / "model")
 
 
-def test_final_epochs_choose_and_calibrate_on_their_sentences_alone(tmp_path, small_job):
+def test_final_epochs_calibrate_on_their_sentences_alone(tmp_path, small_job, monkeypatch):
+    calibrated_on = []
+
+    def calibrate_and_note(gold, scores):
+        calibrated_on.append(len(gold))
+        return calibrate(gold, scores)
+
+    monkeypatch.setattr("newsstance.model.training.calibrate", calibrate_and_note)
+
     def marked(part):
         return [replace(s, extra={"corpus": "real"} if n < len(part) // 2 else {}) for n, s in enumerate(part)]
 
     splits = {name: marked(part) for name, part in small_job.splits.items()}
-    job = replace(small_job, splits=splits, trainer=TrainerConfig(epochs=2, final_epochs=1))
-    with_all = train(replace(job, trainer=replace(job.trainer, final_epochs=0)), tmp_path / "all").metadata
-    final = train(job, tmp_path / "final").metadata
-    assert final.key != with_all.key
-    assert final.calibration != with_all.calibration
+    for final_epochs in (0, 1):
+        recipe = TrainerConfig(epochs=2, final_epochs=final_epochs)
+        train(replace(small_job, splits=splits, trainer=recipe), tmp_path / str(final_epochs))
+    assert calibrated_on == [24, 12]
 
 
 def test_a_rank_without_matrices_only_is_an_error(tiny_encoder, tmp_path, small_job):

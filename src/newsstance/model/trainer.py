@@ -119,7 +119,7 @@ class KeepLowRank(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, model: Any = None, **_: Any
     ) -> None:
-        """Cut, where an evaluation follows."""
+        """Cut, where an evaluation or a checkpoint follows."""
         if control.should_evaluate or control.should_save:
             if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters() if weight.requires_grad):
                 raise DivergedError(f"training diverged at step {state.global_step}: lower trainer.learning_rate")

@@ -14,7 +14,7 @@ import numpy as np
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
-from newsstance.model.adapter import block_matrices, cut_to_rank, save_adapter
+from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
 from newsstance.model.calibration import calibrate, fold_calibration, macro_f1
 from newsstance.model.checkpoints import (
@@ -121,7 +121,7 @@ def train(
         freeze_all_but_matrices(model)
     before = block_matrices(model)
     _run_trainer(job, model, tokenizer, before, folder, watch=watch, tracked_in=tracked_in or folder)
-    classifier = _finish(job, model, tokenizer, before)
+    classifier = _finish(job, model, tokenizer)
     if rank() == 0:
         with full_disk_named(folder):
             _save(job, classifier, before, folder)
@@ -170,8 +170,7 @@ def _check_recipe(job: TrainingJob) -> None:
         )
     if recipe.final_epochs:
         for split in ("train", "validation"):
-            marked = [job.splits[split][index] for index in _of_final_epochs(job, split).nonzero()[0]]
-            missing = set(LABELS) - {label for sentence in marked for label in sentence.labels}
+            missing = set(LABELS) - {label for sentence in _final_sentences(job, split) for label in sentence.labels}
             if missing:
                 raise InputError(
                     f"trainer.final_epochs={recipe.final_epochs}: no sentence of the {split} split with the field "
@@ -246,9 +245,9 @@ def _of_final_epochs(job: TrainingJob, split: str) -> np.ndarray:
     return np.array([sentence.extra.get(field) is not None for sentence in sentences], dtype=bool)
 
 
-def _final_validation(job: TrainingJob) -> list[LabelledSentence]:
-    """The validation sentences that checkpoints are chosen and the model is calibrated on."""
-    return [job.splits["validation"][index] for index in _of_final_epochs(job, "validation").nonzero()[0]]
+def _final_sentences(job: TrainingJob, split: str) -> list[LabelledSentence]:
+    """Those sentences of a split; of the validation split, what checkpoints are chosen and calibrated on."""
+    return [job.splits[split][index] for index in _of_final_epochs(job, split).nonzero()[0]]
 
 
 def sentences_an_epoch(job: TrainingJob) -> int:
@@ -270,15 +269,10 @@ def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase) -> Datas
     return dataset.map(tokenize, batched=True, remove_columns=columns, load_from_cache_file=False, desc=None)
 
 
-def _finish(
-    job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, before: Matrices
-) -> StanceClassifier:
-    """Cut the model to the adapter's rank, calibrate it on validation sentences, and describe it."""
-    cut = job.trainer.adapter_rank
-    if cut is not None:
-        cut_to_rank(model, before, cut)  # checkpoints are cut already, up to rounding
+def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> StanceClassifier:
+    """Calibrate the model on validation sentences, and describe it."""
     classifier = StanceClassifier(model, tokenizer)
-    validation = _final_validation(job)
+    validation = _final_sentences(job, "validation")
     scores = classifier.predict_proba([sentence.text for sentence in validation])
     natural = _of_natural_density(validation)
     gold = indicators(validation)
