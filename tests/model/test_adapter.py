@@ -8,35 +8,17 @@ import pytest
 import torch
 
 from newsstance import StanceClassifier
-from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
+from newsstance.configuration.schema import EncoderConfig, TrainerConfig
 from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, cut_to_rank, merge_adapter, save_adapter
 from newsstance.model.calibration import calibrate
 from newsstance.model.encoder import encoder_layers, freeze, freeze_all_but_matrices, load_encoder
 from newsstance.model.location import find_model
 from newsstance.model.metadata import ModelMetadata
-from newsstance.model.training import TrainingJob, train
-from newsstance.stances import LabelledSentence, Stance
+from newsstance.model.training import train
 
 TEXTS = ["The mayor denied it.", "Nobody came.", "The firm conceded that its meters were wrong."]
 RANK = 3
-
-
-@pytest.fixture
-def small_job(tiny_encoder) -> TrainingJob:
-    """A job of a second or two."""
-    verbs = {"acknowledgement": "admitted", "denial": "denied", "third_party_skepticism": "doubted"}
-
-    def sentences(split: str, count: int) -> list[LabelledSentence]:
-        return [
-            LabelledSentence(f"{split}-{n}", k, f"The mayor {verb} bridge number {n}.", (Stance(label, "", verb),))
-            for n in range(count)
-            for k, (label, verb) in enumerate(verbs.items())
-        ]
-
-    splits = {"train": sentences("train", 16), "validation": sentences("validation", 8), "test": []}
-    encoder = EncoderConfig(name=str(tiny_encoder), max_tokens=32)
-    return TrainingJob(splits, "0123456789abcdef", encoder, TrainerConfig(), TrackerConfig(), seed=1)
 
 
 @pytest.fixture

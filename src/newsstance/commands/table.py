@@ -24,7 +24,7 @@ class Command:
     @property
     def config_name(self) -> str:
         """Name of its primary config, also of its module in `newsstance.commands`: ``corpus_validate``."""
-        return self.name.replace(" ", "_")
+        return self.name.replace(" ", "_").replace("-", "_")
 
 
 COMMANDS = (
@@ -90,6 +90,15 @@ COMMANDS = (
             "newsstance train corpus=my.jsonl encoder=distilbert-base-uncased output=my_model",
             "newsstance train -m seed=1,2,3",
             "newsstance train hparams_search=optuna hparams_search.trials=20",
+        ),
+    ),
+    Command(
+        "cross-predict",
+        "CrossPredictConfig",
+        "score a corpus by models that did not learn from it: soft labels",
+        (
+            "newsstance cross-predict corpus=my.jsonl output=soft_labels.parquet",
+            "newsstance cross-predict corpus=all encoder=sentence-transformers/all-mpnet-base-v2",
         ),
     ),
     Command(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstance.configuration.schema import PipelineConfig, TrainConfig
+from newsstance.configuration.schema import CrossPredictConfig, PipelineConfig, TrainConfig
 from newsstance.model.processes import rank
 from newsstance.provenance import Run
 
@@ -75,13 +75,16 @@ def _cell(value: Any) -> str:
     return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def training_job(config: TrainConfig | PipelineConfig) -> TrainingJob:
+def training_job(config: TrainConfig | PipelineConfig | CrossPredictConfig) -> TrainingJob:
     """Read and split the corpus of ``config``, and put the job of training on it together."""
     from newsstance.corpus.loading import data_hash, load_corpus
+    from newsstance.corpus.soft_labels import with_soft_labels
     from newsstance.corpus.splitting import split_by_article
     from newsstance.model.training import TrainingJob
 
     sentences = load_corpus(config.corpus)
+    if config.corpus.soft_labels:
+        sentences = with_soft_labels(sentences, Path(config.corpus.soft_labels))
     splits = split_by_article(sentences, config.corpus.split)
     sizes = ", ".join(f"{len(part)} {name}" for name, part in splits.items())
     LOG.info("corpus %s: %d sentences (%s)", config.corpus.name, len(sentences), sizes)

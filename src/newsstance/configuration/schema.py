@@ -97,6 +97,8 @@ class CorpusConfig:
         if_missing: How the user comes by the files, for the error where they are not there.
         hub_config: Configuration of a hub data set, where it has several.
         hub_split: Split of a hub data set, e.g. ``test`` or ``train[:10%]``; null for all of them.
+        soft_labels: Parquet file with the scores of other models for these sentences, as ``newsstance cross-predict``
+            writes it; training mixes them into the labels by ``trainer.soft_label_weight``.
         split: How it is split.
     """
 
@@ -109,6 +111,7 @@ class CorpusConfig:
     if_missing: str = ""
     hub_config: str | None = None
     hub_split: str | None = None
+    soft_labels: str | None = None
     split: SplitConfig = field(default_factory=SplitConfig)
 
 
@@ -144,6 +147,10 @@ class TrainerConfig:
         batch_size: Sentences a step.
         unlabelled_share: Share of the sentences without a label that an epoch sees, others each epoch.
         positive_weight: Weight of a present label against an absent one in the loss.
+        soft_label_weight: Share of the soft labels of ``corpus.soft_labels`` in what the model is trained towards; the
+            rest are the labels themselves. Distils a larger model, or several, into this one.
+        consistency_weight: Weight of the difference between two passes with other dropout masks (R-Drop); above 0 it
+            doubles the time of a step.
         freeze_embeddings: Leave the embeddings as they are.
         freeze_layers: Leave this many of the lowest encoder layers as they are.
         matrices_only: Train the encoder's weight matrices and the head, and leave biases and norms as they are: what an
@@ -169,6 +176,8 @@ class TrainerConfig:
     batch_size: int = 32
     unlabelled_share: float = 1.0
     positive_weight: float = 1.0
+    soft_label_weight: float = 0.0
+    consistency_weight: float = 0.0
     freeze_embeddings: bool = True
     freeze_layers: int = 0
     matrices_only: bool = False
@@ -446,6 +455,29 @@ class TrainConfig(CommandConfig):
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     hparams_search: SearchConfig = field(default_factory=SearchConfig)
+
+
+@dataclass
+class CrossPredictConfig(CommandConfig):
+    """``newsstance cross-predict``.
+
+    Attributes:
+        folds: Parts of the corpus; each is scored by models that learned from the others.
+        seeds: Training seeds; each adds a model a fold.
+        only: Train only this fold, and write no scores; null for all.
+        models: Folder that keeps the models; null for ``outputs/models/folds``.
+        output: Parquet file of the scores; null for the run's folder.
+    """
+
+    folds: int = 4
+    seeds: list[int] = field(default_factory=lambda: [0, 1])
+    only: int | None = None
+    models: str | None = None
+    output: str | None = None
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
 
 
 @dataclass

@@ -57,6 +57,14 @@ def split_by_article(sentences: Sequence[LabelledSentence], config: SplitConfig)
     return splits
 
 
+def fold_by_article(
+    sentences: Sequence[LabelledSentence], folds: int, *, seed: int = 0, near_duplicate: float = 0.8
+) -> list[int]:
+    """The fold (0 to ``folds`` - 1) of each sentence: whole articles, those that share a sentence together."""
+    groups = _groups(sentences, near_duplicate)
+    return [int(draw(groups[sentence.doc], seed) * folds) for sentence in sentences]
+
+
 def draw(doc: str, seed: int) -> float:
     """The number in [0, 1) that decides the split of ``doc``: low ones go to test, then validation, then train."""
     digest = hashlib.sha256(f"{seed}\n{doc}".encode("utf-8", "surrogatepass")).digest()

@@ -45,11 +45,13 @@ class StanceTrainer(Trainer):
         self,
         *,
         recipe: TrainerConfig,
+        labelled: Sequence[bool] | None = None,
         final: Sequence[bool] | None = None,
         watch: Callable[[int, float], None] | None = None,
         **options: Any,
     ) -> None:
         self.recipe = recipe
+        self.labelled = labelled
         self.final = final
         self.messages = ProgressMessages()
         watchers = [Watcher(watch)] if watch else []
@@ -73,6 +75,29 @@ class StanceTrainer(Trainer):
         weight = torch.full((labels.shape[-1],), self.recipe.positive_weight, device=labels.device)
         return binary_cross_entropy_with_logits(outputs["logits"].float(), labels.float(), pos_weight=weight)
 
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The weighted loss; in training with a ``consistency_weight``, that of two passes and of their difference.
+
+        R-Drop (Liang et al. 2021, https://arxiv.org/abs/2106.14448): each sentence is read twice under other dropout
+        masks, and the symmetric Kullback-Leibler divergence of the two answers is added to the loss.
+        """
+        if not (self.recipe.consistency_weight and model.training):
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        twice = {name: torch.cat([values, values]) for name, values in inputs.items()}
+        labels = twice.pop("labels")
+        outputs = model(**twice)
+        first, second = outputs["logits"].float().chunk(2)
+        # (KL(p|q) + KL(q|p)) / 2 of two Bernoulli distributions, in closed form
+        difference = 0.5 * ((torch.sigmoid(first) - torch.sigmoid(second)) * (first - second)).mean()
+        loss = self.weighted_loss(outputs, labels) + self.recipe.consistency_weight * difference
+        return (loss, outputs) if return_outputs else loss
+
     def create_optimizer(self, *_: Any) -> torch.optim.Optimizer:
         """AdamW with the learning rates of encoder and head."""
         if self.optimizer is None:
@@ -92,7 +117,7 @@ class StanceTrainer(Trainer):
             [len(ids) for ids in rows["input_ids"]],
             self.recipe.batch_size,
             self.args.seed,
-            labelled=[any(labels) for labels in rows["labels"]],
+            labelled=self.labelled,
             unlabelled_share=self.recipe.unlabelled_share,
             final=self.final,
             final_from=math.ceil(self.recipe.epochs) - self.recipe.final_epochs if self.recipe.final_epochs else None,

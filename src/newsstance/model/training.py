@@ -13,6 +13,7 @@ import numpy as np
 
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.configuration.typed import to_plain
+from newsstance.corpus.soft_labels import SOFT_LABELS
 from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
@@ -31,6 +32,7 @@ from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processes import processes, rank
 from newsstance.model.processor import use_all_cores
 from newsstance.model.shipped import shipped_identity
+from newsstance.model.targets import indicators, training_targets
 from newsstance.model.tracking import prepare_tracker, tracker_closed
 from newsstance.provenance import code_revision, hash_json, library_versions
 from newsstance.stances import LABELS, LabelledSentence
@@ -164,6 +166,15 @@ def _check_recipe(job: TrainingJob) -> None:
         )
     if not 0 <= recipe.unlabelled_share <= 1:
         raise InputError(f"trainer.unlabelled_share={recipe.unlabelled_share}: must be between 0 and 1")
+    if not 0 <= recipe.soft_label_weight <= 1:
+        raise InputError(f"trainer.soft_label_weight={recipe.soft_label_weight}: must be between 0 and 1")
+    if recipe.soft_label_weight and not any(SOFT_LABELS in sentence.extra for sentence in job.splits["train"]):
+        raise InputError(
+            f"trainer.soft_label_weight={recipe.soft_label_weight}: the training split has no soft labels; "
+            "give corpus.soft_labels=FILE, or trainer.soft_label_weight=0"
+        )
+    if recipe.consistency_weight < 0:
+        raise InputError(f"trainer.consistency_weight={recipe.consistency_weight}: must be at least 0")
     if not 0 <= recipe.final_epochs < recipe.epochs:
         raise InputError(
             f"trainer.final_epochs={recipe.final_epochs}: must be at least 0 and below trainer.epochs={recipe.epochs}"
@@ -197,7 +208,7 @@ def _run_trainer(
 ) -> None:
     from newsstance.model.trainer import KeepLowRank, StanceTrainer
 
-    datasets = tokenize_splits(job.splits, tokenizer)
+    datasets = tokenize_splits(job.splits, tokenizer, job.trainer.soft_label_weight)
     checkpoints = folder / CHECKPOINTS
     report_to = prepare_tracker(job.tracker, tracked_in)
     arguments = training_arguments(
@@ -218,6 +229,7 @@ def _run_trainer(
         eval_dataset=datasets["validation"].select(_of_final_epochs(job, "validation").nonzero()[0]),
         processing_class=tokenizer,
         recipe=job.trainer,
+        labelled=[bool(sentence.stances) for sentence in job.splits["train"]],
         final=_of_final_epochs(job, "train").tolist(),
         watch=watch,
     )
@@ -256,8 +268,11 @@ def sentences_an_epoch(job: TrainingJob) -> int:
     return labelled + round(job.trainer.unlabelled_share * (len(job.splits["train"]) - labelled))
 
 
-def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase) -> DatasetDict:
-    """The splits, tokenized: input_ids, attention_mask (and token_type_ids), labels (3 floats)."""
+def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase, soft_label_weight: float = 0.0) -> DatasetDict:
+    """The splits, tokenized: input_ids, attention_mask (and token_type_ids), labels (3 floats).
+
+    The labels of the training split are its `training_targets`; those of the others are 0 or 1.
+    """
     from newsstance.corpus.dataset import to_dataset_dict
 
     dataset = to_dataset_dict(splits)
@@ -266,7 +281,12 @@ def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase) -> Datas
     def tokenize(batch: dict[str, Any]) -> Any:
         return tokenizer(batch["text"], truncation=True, max_length=int(tokenizer.model_max_length))
 
-    return dataset.map(tokenize, batched=True, remove_columns=columns, load_from_cache_file=False, desc=None)
+    tokenized = dataset.map(tokenize, batched=True, remove_columns=columns, load_from_cache_file=False, desc=None)
+    if soft_label_weight:
+        labels = tokenized["train"].features["labels"]
+        targets = training_targets(splits["train"], soft_label_weight).tolist()
+        tokenized["train"] = tokenized["train"].remove_columns("labels").add_column("labels", targets, feature=labels)
+    return tokenized
 
 
 def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> StanceClassifier:
@@ -308,10 +328,3 @@ _ENOUGH_TO_CALIBRATE = 20
 
 def _rounded(values: np.ndarray) -> list[float]:
     return [round(float(value), 6) for value in values]
-
-
-def indicators(sentences: Sequence[LabelledSentence]) -> np.ndarray:
-    """Gold labels as a 0/1 matrix of shape (n, 3), columns in the order of `LABELS`."""
-    return np.array([[label in sentence.labels for label in LABELS] for sentence in sentences], dtype=int).reshape(
-        -1, 3
-    )

@@ -1,0 +1,32 @@
+"""``newsstance cross-predict``: score a corpus by models that did not learn from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from newsstance.commands.train import training_job
+from newsstance.configuration.schema import CrossPredictConfig
+from newsstance.provenance import Run
+
+
+def run(config: CrossPredictConfig, run: Run) -> None:
+    """Train a model a fold and seed, write the scores as soft labels, and say how good they are."""
+    from newsstance.corpus.soft_labels import write_soft_labels
+    from newsstance.model.calibration import macro_f1
+    from newsstance.model.cross_prediction import cross_predict
+    from newsstance.model.location import MODELS
+    from newsstance.model.targets import indicators
+
+    job = training_job(config)
+    sentences = [sentence for part in job.splits.values() for sentence in part]
+    models = Path(config.models) if config.models is not None else MODELS / "folds"
+    scores = cross_predict(job, sentences, models, folds=config.folds, seeds=config.seeds, only=config.only)
+    if config.only is not None:
+        print(f"models: {models} (one run without only= puts the folds together)")
+        return
+    output = Path(config.output) if config.output is not None else run.folder / "soft_labels.parquet"
+    write_soft_labels(output, sentences, scores)
+    figure = round(macro_f1(indicators(sentences), scores), 4)
+    run.record(data_hash=job.data_hash, soft_labels=str(output), figures={"out_of_fold_macro_f1": figure})
+    print(f"soft labels: {output}")
+    print(f"out-of-fold macro-F1: {figure}")

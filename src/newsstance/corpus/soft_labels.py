@@ -1,0 +1,85 @@
+"""Soft labels: the scores that models which did not learn from a sentence give it, for a smaller model to learn from.
+
+A file of soft labels holds no text: each row names its sentence by a hash, so that the scores of texts which may not be
+passed on can be. ``newsstance cross-predict`` writes such files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from newsstance.corpus.standoff import fold, hash_text
+from newsstance.errors import InputError
+from newsstance.stances import LABELS, LabelledSentence
+
+SOFT_LABELS = "soft_labels"
+"""The extra field of a sentence that holds its soft labels: a list of `LABELS`' scores."""
+
+
+def text_hash(text: str) -> str:
+    """What names a sentence in a file of soft labels: 12 hex digits of its text with white space folded."""
+    return hash_text(fold(text))
+
+
+def write_soft_labels(path: Path, sentences: Sequence[LabelledSentence], scores: np.ndarray) -> None:
+    """Write the scores of each distinct sentence as Parquet: sha, and a column of half precision for each label.
+
+    Args:
+        path: The file.
+        sentences: The sentences.
+        scores: Their scores, shape (n, 3), columns in the order of `LABELS`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    named: dict[str, np.ndarray] = {
+        text_hash(sentence.text): row for sentence, row in zip(sentences, scores, strict=True)
+    }
+    order = sorted(named)
+    values = np.array([named[name] for name in order], dtype=np.float16).reshape(-1, len(LABELS))
+    columns = [pa.array(order), *(pa.array(column) for column in values.T)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns, names=["sha", *LABELS]), path, compression="zstd")
+
+
+def read_soft_labels(path: Path) -> dict[str, list[float]]:
+    """Hash of a sentence → its scores in the order of `LABELS`.
+
+    Raises:
+        InputError: On a file that is missing or none of soft labels.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["sha", *LABELS])
+    except FileNotFoundError as error:
+        raise InputError.at(path, "no such file", remedy="newsstance cross-predict writes one") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError.at(path, f"is no file of soft labels: {str(error).splitlines()[0]}") from error
+    scores = np.stack([table[label].to_numpy().astype(np.float64) for label in LABELS], axis=1)
+    wrong = np.flatnonzero(~((scores >= 0) & (scores <= 1)).all(axis=1))
+    if len(wrong):
+        raise InputError.at(path, "a score is not between 0 and 1", row=int(wrong[0]) + 1)
+    names: list[str] = table["sha"].to_pylist()
+    return dict(zip(names, scores.round(4).tolist(), strict=True))
+
+
+def with_soft_labels(sentences: Sequence[LabelledSentence], path: Path) -> list[LabelledSentence]:
+    """The sentences, those that the file knows with their scores in the field `SOFT_LABELS`.
+
+    Raises:
+        InputError: On a file that cannot be read, or knows none of the sentences.
+    """
+    known = read_soft_labels(path)
+    found = [known.get(text_hash(sentence.text)) for sentence in sentences]
+    if not any(scores is not None for scores in found):
+        raise InputError.at(path, "knows none of the sentences", remedy="it was written for another corpus")
+    return [
+        sentence if scores is None else replace(sentence, extra={**sentence.extra, SOFT_LABELS: scores})
+        for sentence, scores in zip(sentences, found, strict=True)
+    ]

@@ -1,0 +1,136 @@
+"""Soft labels and consistency in training, and the cross-prediction that yields soft labels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Bernoulli, kl_divergence
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
+
+from newsstance.configuration.schema import TrainerConfig
+from newsstance.corpus.soft_labels import SOFT_LABELS
+from newsstance.errors import InputError
+from newsstance.model.cross_prediction import cross_predict
+from newsstance.model.targets import training_targets
+from newsstance.model.trainer import StanceTrainer
+from newsstance.model.training import TrainingJob, train
+from newsstance.stances import LabelledSentence, Stance
+
+LEARNS = {"epochs": 8, "learning_rate": 3e-3, "head_learning_rate": 1e-2, "batch_size": 8, "freeze_embeddings": False}
+
+
+def with_recipe(job: TrainingJob, **recipe: object) -> TrainingJob:
+    return replace(job, trainer=replace(job.trainer, **(LEARNS | {"patience": 50} | recipe)))
+
+
+def texts(job: TrainingJob) -> list[str]:
+    return [row.text for row in job.splits["validation"]]
+
+
+def every(job: TrainingJob) -> list[LabelledSentence]:
+    return [row for part in job.splits.values() for row in part]
+
+
+def softly(rows: list[LabelledSentence], scores: list[float]) -> list[LabelledSentence]:
+    return [replace(row, extra={SOFT_LABELS: scores}) for row in rows]
+
+
+def test_targets_mix_labels_and_soft_labels_by_their_weight():
+    row = LabelledSentence("a", 0, "He denied it.", (Stance("denial"),))
+    hard, mixed = training_targets([row, *softly([row], [0.5, 0.2, 0.0])], 0.25)
+    assert hard == pytest.approx([0, 1, 0])
+    assert mixed == pytest.approx([0.125, 0.8, 0])
+
+
+def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_path):
+    """Every training sentence is scored as a denial: with all weight on the soft labels, denial is all there is."""
+    learning = with_recipe(small_job, epochs=6, soft_label_weight=1.0)
+    learning.splits["train"] = softly(learning.splits["train"], [0.0, 1.0, 0.0])
+    # Stopped and calibrated on sentences of the same kind, or the calibration would undo it.
+    learning.splits["validation"] = [replace(row, stances=(Stance("denial"),)) for row in learning.splits["validation"]]
+    classifier = train(learning, tmp_path / "model")
+    scores = classifier.predict_proba(texts(learning))
+    assert (scores.argmax(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        ({"soft_label_weight": 1.5}, "soft_label_weight=1.5: must be between 0 and 1"),
+        ({"soft_label_weight": 0.5}, "no soft labels; give corpus.soft_labels=FILE"),
+        ({"consistency_weight": -1}, "consistency_weight=-1"),
+    ],
+)
+def test_recipes_that_cannot_be_followed(small_job, tmp_path, recipe, reason):
+    with pytest.raises(InputError, match=reason):
+        train(with_recipe(small_job, **recipe), tmp_path / "model")
+
+
+class TwoAnswers(torch.nn.Module):
+    """Answers the first half of a batch so, the second half otherwise, as two dropout masks would make it."""
+
+    answers = torch.tensor([[2.0, -1.0, 0.0], [0.5, -3.0, 1.0]])
+
+    def forward(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": self.answers.repeat_interleave(len(input_ids) // 2, dim=0)}
+
+
+def test_consistency_adds_the_divergence_of_two_answers_to_their_mean_loss():
+    trainer = StanceTrainer.__new__(StanceTrainer)
+    trainer.recipe = TrainerConfig(consistency_weight=0.7, positive_weight=2.0)
+    labels = torch.tensor([[1.0, 0.0, 0.0]] * 4)
+    batch = {"input_ids": torch.zeros(4, 5, dtype=torch.long), "labels": labels}
+    loss = trainer.compute_loss(TwoAnswers().train(), batch)
+
+    one, two = (Bernoulli(logits=answer) for answer in TwoAnswers.answers)
+    divergence = (kl_divergence(one, two) + kl_divergence(two, one)) / 2
+    weight = torch.tensor([2.0, 2.0, 2.0])
+    losses = [bce(answer.expand(4, 3), labels, pos_weight=weight) for answer in TwoAnswers.answers]
+    assert float(loss) == pytest.approx(float(sum(losses) / 2 + 0.7 * divergence.mean()), rel=1e-5)
+
+
+def test_consistency_reaches_the_weights(small_job, tmp_path):
+    def weights(weight: float) -> bytes:
+        train(with_recipe(small_job, consistency_weight=weight, epochs=1), tmp_path / str(weight))
+        return (tmp_path / str(weight) / "model.safetensors").read_bytes()
+
+    assert weights(0.5) != weights(5.0)
+
+
+def test_cross_predict_keeps_its_models(small_job, tmp_path):
+    learning = with_recipe(small_job, epochs=1)
+    scores = cross_predict(learning, every(learning), tmp_path, folds=3, seeds=[1, 2])
+    assert scores.shape == (len(every(learning)), 3)
+    assert np.isfinite(scores).all()
+    assert len(list(tmp_path.iterdir())) == 6, "a model for each fold and seed"
+    again = cross_predict(learning, every(learning), tmp_path, folds=3, seeds=[1, 2])
+    assert (again == scores).all(), "the models are kept and used again"
+
+
+def test_folds_learn_from_the_other_folds_only(small_job, tmp_path, monkeypatch):
+    seen: list[tuple[set[str], set[str]]] = []
+
+    class Remembering:
+        def predict_proba(self, texts: list[str]) -> np.ndarray:
+            seen[-1][1].update(texts)
+            return np.full((len(texts), 3), 0.5)
+
+    def remember(part, folder):
+        seen.append(({row.text for split in part.splits.values() for row in split}, set()))
+        return Remembering()
+
+    monkeypatch.setattr("newsstance.model.cross_prediction.train", remember)
+    learning = small_job
+    cross_predict(learning, every(learning), tmp_path, folds=3, seeds=[0])
+    assert all(not (learned & scored) for learned, scored in seen)
+    assert set().union(*(scored for _, scored in seen)) == {row.text for row in every(learning)}
+
+
+def test_one_fold_leaves_the_others_open(small_job, tmp_path):
+    learning = with_recipe(small_job, epochs=1)
+    scores = cross_predict(learning, every(learning), tmp_path, folds=3, seeds=[1], only=1)
+    scored = np.isfinite(scores).all(axis=1)
+    assert 0 < scored.sum() < len(every(learning))
+    with pytest.raises(InputError, match="only=3"):
+        cross_predict(learning, every(learning), tmp_path, folds=3, seeds=[1], only=3)
