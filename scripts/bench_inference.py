@@ -2,7 +2,6 @@
 
     python scripts/bench_inference.py MODEL --sentences FILE.jsonl [--count 2000] [--rounds 5]
     python scripts/bench_inference.py MODEL --sentences FILE.jsonl --pages FOLDER   # also whole jobs on HTML
-    python scripts/bench_inference.py MODEL --sentences FILE.jsonl --memory 5000 100000
 
 MODEL is a folder that ``newsstance export`` has been run on (``int8=true``, ``first_pass=true`` for those rows). Every
 system runs in a process of its own that is loaded once; the systems take turns, round by round, so that a noisy machine
@@ -49,7 +48,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="systems whose name starts so")
     parser.add_argument("--pages", type=Path, help="folder of HTML pages")
-    parser.add_argument("--memory", type=int, nargs=2, metavar=("FEW", "MANY"))
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--script", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -57,8 +55,6 @@ def main() -> None:
         serve(options)
     elif options.script:
         straightforward_script(options)
-    elif options.memory:
-        print_memory(options)
     else:
         print_scoring(options)
         if options.pages:
@@ -303,33 +299,6 @@ def straightforward_script(options: argparse.Namespace) -> None:
         sentences = [s.strip() for line in text.splitlines() for s in segmenter.segment(line) if s.strip()]
         if sentences:
             print(json.dumps(score(sentences).tolist()))
-
-
-# Memory of a short and of a long job.
-
-
-def print_memory(options: argparse.Namespace) -> None:
-    """Peak memory of ``newsstance predict`` for few and for many sentences, each as an article of 40 of them."""
-    texts = [json.loads(line)["text"] for line in options.sentences.read_text().splitlines()]
-    peaks = []
-    for count in options.memory:
-        with tempfile.TemporaryDirectory() as folder:
-            with (Path(folder) / "in.jsonl").open("w") as file:
-                for start in range(0, count, 40):
-                    lines = [f"{texts[i % len(texts)]} No. {i}" for i in range(start, min(count, start + 40))]
-                    file.write(json.dumps({"id": str(start), "text": "\n".join(lines)}) + "\n")
-            command = ["predict", f"input={folder}/in.jsonl", f"model={options.model}", f"output={folder}/rows"]
-            code = (
-                "import sys; from newsstance.commands.main import main; code = main(sys.argv[1:]); "
-                "print('VmHWM', open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]); sys.exit(code)"
-            )
-            options_run = [f"hydra.run.dir={folder}/run", "output.html=false"]
-            answer = subprocess.run(
-                [sys.executable, "-c", code, *command, *options_run], check=True, capture_output=True, text=True
-            )
-            peaks.append(int(answer.stdout.split("VmHWM")[1]) / 1024)
-        print(f"{count:9d} sentences: peak {peaks[-1]:.0f} MB")
-    print(f"ratio {peaks[1] / peaks[0]:.3f}")
 
 
 if __name__ == "__main__":
