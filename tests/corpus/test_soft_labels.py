@@ -7,8 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from newsstance.corpus.soft_labels import SOFT_LABELS, with_soft_labels, write_soft_labels
+from newsstance.configuration.schema import CorpusConfig
+from newsstance.corpus.loading import load_corpus
+from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD, unread_sentences, with_soft_labels, write_soft_labels
 from newsstance.errors import InputError
+from newsstance.resources import data_dir
 from newsstance.stances import LABELS, LabelledSentence
 
 SENTENCES = [LabelledSentence("a", 0, "The mill denied it."), LabelledSentence("a", 1, "It rained in Orvel.")]
@@ -67,3 +70,16 @@ def test_half_precision_is_near_enough(tmp_path):
     write_soft_labels(path, SENTENCES, scores)
     found = [sentence.extra[SOFT_LABELS] for sentence in with_soft_labels(SENTENCES, path)]
     assert np.array(found) == pytest.approx(scores, abs=1e-3)
+
+
+def test_of_unread_sentences_only_those_with_scores_are_used(tmp_path):
+    stranger = LabelledSentence("b", 0, "Nobody scored this.")
+    (found,) = unread_sentences([stranger, SENTENCES[1]], written(tmp_path))
+    assert found.text == SENTENCES[1].text
+    assert found.extra[UNREAD]
+    assert not found.stances
+
+
+def test_the_shipped_soft_labels_know_every_sentence_of_the_shipped_corpus():
+    sentences = load_corpus(CorpusConfig(paths=[str(data_dir() / "corpus")]))
+    assert all(SOFT_LABELS in s.extra for s in with_soft_labels(sentences, data_dir() / "soft_labels.parquet"))

@@ -9,7 +9,7 @@ from torch.distributions import Bernoulli, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from newsstance.configuration.schema import TrainerConfig
-from newsstance.corpus.soft_labels import SOFT_LABELS
+from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD
 from newsstance.errors import InputError
 from newsstance.model.cross_prediction import cross_predict
 from newsstance.model.targets import training_targets
@@ -38,9 +38,12 @@ def softly(rows: list[LabelledSentence], scores: list[float]) -> list[LabelledSe
 
 def test_targets_mix_labels_and_soft_labels_by_their_weight():
     row = LabelledSentence("a", 0, "He denied it.", (Stance("denial"),))
-    hard, mixed = training_targets([row, *softly([row], [0.5, 0.2, 0.0])], 0.25)
+    (scored,) = softly([row], [0.5, 0.2, 0.0])
+    unread = replace(scored, stances=(), extra={**scored.extra, UNREAD: True})
+    hard, mixed, soft = training_targets([row, scored, unread], 0.25)
     assert hard == pytest.approx([0, 1, 0])
     assert mixed == pytest.approx([0.125, 0.8, 0])
+    assert soft == pytest.approx([0.5, 0.2, 0.0])
 
 
 def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_path):
@@ -58,7 +61,6 @@ def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_pa
     ("recipe", "reason"),
     [
         ({"soft_label_weight": 1.5}, "soft_label_weight=1.5: must be between 0 and 1"),
-        ({"soft_label_weight": 0.5}, "no soft labels; give corpus.soft_labels=FILE"),
         ({"consistency_weight": -1}, "consistency_weight=-1"),
     ],
 )

@@ -15,7 +15,7 @@ from newsstance.configuration.schema import CorpusFetchConfig, FetchMethod
 from newsstance.corpus.fetching import Fetcher, fetch_by_git, find_in, hash_file
 from newsstance.corpus.rebuilding import Rebuilt, rebuild
 from newsstance.corpus.source_texts import FindFile
-from newsstance.corpus.standoff import Source, read_sources
+from newsstance.corpus.standoff import UNLABELLED, Source, read_sources
 from newsstance.errors import InputError
 from newsstance.provenance import Run
 from newsstance.resources import data_dir, user_data_dir
@@ -42,6 +42,10 @@ def run(config: CorpusFetchConfig, run: Run) -> None:
     for source in sources:
         find_file = _local(config.source, source) if config.source is not None else _fetched(config, source, output)
         rebuilt[source.name] = rebuild(source, annotations, find_file, output)
+        if (annotations / UNLABELLED / f"{source.name}.jsonl").is_file():
+            # The underscore keeps them out of the labelled corpus that ``output`` is.
+            part = rebuild(source, annotations / UNLABELLED, find_file, output / f"_{UNLABELLED}", labelled=False)
+            rebuilt[f"{source.name}, {UNLABELLED}"] = part
     _report(rebuilt, output, run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from newsstance.commands.train import training_job
@@ -17,6 +18,8 @@ def run(config: CrossPredictConfig, run: Run) -> None:
     from newsstance.model.location import MODELS
     from newsstance.model.targets import indicators
 
+    # The scores of earlier models would bring in what these are not to have seen.
+    config = replace(config, corpus=replace(config.corpus, soft_labels=None, unlabelled=[]))
     job = training_job(config)
     sentences = [sentence for part in job.splits.values() for sentence in part]
     models = Path(config.models) if config.models is not None else MODELS / "folds"

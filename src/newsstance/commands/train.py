@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstance.configuration.schema import CrossPredictConfig, PipelineConfig, TrainConfig
+from newsstance.configuration.schema import CorpusConfig, CrossPredictConfig, PipelineConfig, TrainConfig
+from newsstance.errors import InputError
 from newsstance.model.processes import rank
 from newsstance.provenance import Run
 
 if TYPE_CHECKING:
     from newsstance.model.classifier import StanceClassifier
     from newsstance.model.training import TrainingJob
+    from newsstance.stances import LabelledSentence
 
 LOG = logging.getLogger(__name__)
 
@@ -77,15 +80,30 @@ def _cell(value: Any) -> str:
 
 def training_job(config: TrainConfig | PipelineConfig | CrossPredictConfig) -> TrainingJob:
     """Read and split the corpus of ``config``, and put the job of training on it together."""
-    from newsstance.corpus.loading import data_hash, load_corpus
-    from newsstance.corpus.soft_labels import with_soft_labels
+    from newsstance.corpus.loading import data_hash
     from newsstance.corpus.splitting import split_by_article
     from newsstance.model.training import TrainingJob
 
-    sentences = load_corpus(config.corpus)
-    if config.corpus.soft_labels:
-        sentences = with_soft_labels(sentences, Path(config.corpus.soft_labels))
+    sentences, unread = _read_corpus(config.corpus)
     splits = split_by_article(sentences, config.corpus.split)
+    splits["train"] += unread
     sizes = ", ".join(f"{len(part)} {name}" for name, part in splits.items())
-    LOG.info("corpus %s: %d sentences (%s)", config.corpus.name, len(sentences), sizes)
-    return TrainingJob(splits, data_hash(sentences), config.encoder, config.trainer, config.tracker, config.seed)
+    LOG.info("corpus %s: %d sentences (%s)", config.corpus.name, len(sentences) + len(unread), sizes)
+    return TrainingJob(
+        splits, data_hash([*sentences, *unread]), config.encoder, config.trainer, config.tracker, config.seed
+    )
+
+
+def _read_corpus(config: CorpusConfig) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
+    """The labelled sentences, and those that nobody has labelled; with their soft labels, where there are some."""
+    from newsstance.corpus.loading import load_corpus
+    from newsstance.corpus.soft_labels import unread_sentences, with_soft_labels
+
+    sentences = load_corpus(config)
+    if config.soft_labels is None:
+        if config.unlabelled:
+            raise InputError("corpus.unlabelled: what nobody has labelled needs corpus.soft_labels=FILE to be learned")
+        return sentences, []
+    soft_labels = Path(config.soft_labels)
+    others = load_corpus(replace(config, paths=config.unlabelled)) if config.unlabelled else []
+    return with_soft_labels(sentences, soft_labels), unread_sentences(others, soft_labels) if others else []

@@ -99,6 +99,8 @@ class CorpusConfig:
         hub_split: Split of a hub data set, e.g. ``test`` or ``train[:10%]``; null for all of them.
         soft_labels: Parquet file with the scores of other models for these sentences, as ``newsstance cross-predict``
             writes it; training mixes them into the labels by ``trainer.soft_label_weight``.
+        unlabelled: Files, folders or globs of sentences that nobody has labelled; those that ``soft_labels`` knows join
+            the training split, and are trained towards its scores alone.
         split: How it is split.
     """
 
@@ -112,6 +114,7 @@ class CorpusConfig:
     hub_config: str | None = None
     hub_split: str | None = None
     soft_labels: str | None = None
+    unlabelled: list[str] = field(default_factory=list)
     split: SplitConfig = field(default_factory=SplitConfig)
 
 
@@ -147,8 +150,9 @@ class TrainerConfig:
         batch_size: Sentences a step.
         unlabelled_share: Share of the sentences without a label that an epoch sees, others each epoch.
         positive_weight: Weight of a present label against an absent one in the loss.
-        soft_label_weight: Share of the soft labels of ``corpus.soft_labels`` in what the model is trained towards; the
-            rest are the labels themselves. Distils a larger model, or several, into this one.
+        soft_label_weight: Share of the soft labels of ``corpus.soft_labels`` in what the model is trained towards, for
+            sentences that have some; the rest are the labels themselves. Distils a larger model, or several, into this
+            one.
         consistency_weight: Weight of the difference between two passes with other dropout masks (R-Drop); above 0 it
             doubles the time of a step.
         freeze_embeddings: Leave the embeddings as they are.

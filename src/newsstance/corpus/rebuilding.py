@@ -29,7 +29,7 @@ class Rebuilt:
     unmatched: list[dict[str, Any]] = field(default_factory=list)
 
 
-def rebuild(source: Source, annotations: Path, find_file: FindFile, output: Path) -> Rebuilt:
+def rebuild(source: Source, annotations: Path, find_file: FindFile, output: Path, *, labelled: bool = True) -> Rebuilt:
     """Write ``<output>/<source>.jsonl``: ordinary labelled records, in the order of the annotations.
 
     Args:
@@ -37,11 +37,13 @@ def rebuild(source: Source, annotations: Path, find_file: FindFile, output: Path
         annotations: Folder of the stand-off rows.
         find_file: Path in the repository → file on this machine.
         output: Folder of the result.
+        labelled: Whether the rows have stances; sentences nobody has read get an empty list of them.
     """
     rebuilt = Rebuilt(output / f"{source.name}.jsonl")
     portion: list[dict[str, Any]] = []
     with open_writer(rebuilt.file) as writer:
-        for item in resolve(source, read_annotations(annotations, source), open_texts(source, find_file)):
+        rows = read_annotations(annotations, source, labelled=labelled)
+        for item in resolve(source, rows, open_texts(source, find_file)):
             if isinstance(item, Row):
                 rebuilt.unmatched.append({"file": str(item.file), "row": item.number, **item.values})
                 continue

@@ -19,6 +19,9 @@ from newsstance.stances import LABELS, LabelledSentence
 SOFT_LABELS = "soft_labels"
 """The extra field of a sentence that holds its soft labels: a list of `LABELS`' scores."""
 
+UNREAD = "unread"
+"""The extra field of a sentence that nobody has labelled: its soft labels are all that is known."""
+
 
 def text_hash(text: str) -> str:
     """What names a sentence in a file of soft labels: 12 hex digits of its text with white space folded."""
@@ -82,4 +85,17 @@ def with_soft_labels(sentences: Sequence[LabelledSentence], path: Path) -> list[
     return [
         sentence if scores is None else replace(sentence, extra={**sentence.extra, SOFT_LABELS: scores})
         for sentence, scores in zip(sentences, found, strict=True)
+    ]
+
+
+def unread_sentences(sentences: Sequence[LabelledSentence], path: Path) -> list[LabelledSentence]:
+    """Those of the sentences that the file knows, with their scores, marked as `UNREAD`.
+
+    Raises:
+        InputError: On a file that cannot be read, or knows none of the sentences.
+    """
+    return [
+        replace(sentence, stances=(), extra={**sentence.extra, UNREAD: True})
+        for sentence in with_soft_labels(sentences, path)
+        if SOFT_LABELS in sentence.extra
     ]

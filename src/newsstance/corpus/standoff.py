@@ -2,7 +2,8 @@
 
 A row is ``{doc, start, end, sha, picked, stances: [{label, source, cue}]}``: ``text[start:end]`` of the document with
 its white space folded is the sentence, ``sha`` the first 12 hex digits of its SHA-1; a source or cue is
-``[start, end]`` in the folded sentence, or "narrator" or "" as they stand.
+``[start, end]`` in the folded sentence, or "narrator" or "" as they stand. The rows in the folder ``unlabelled`` beside
+them have no stances, for nobody has read their sentences.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from newsstance.errors import InputError
 from newsstance.stances import LABELS, LabelledSentence, Stance
 
 SOURCES_FILE = "sources.yaml"
+UNLABELLED = "unlabelled"
 
 TextOf = Callable[[str], str]
 """Document id → its text; raises `UnmatchedError` where there is none."""
@@ -94,8 +96,8 @@ def read_sources(folder: Path, only: list[str] | None = None) -> list[Source]:
     return [_source(path, name, entry) for name, entry in entries.items() if not only or name in only]
 
 
-def read_annotations(folder: Path, source: Source) -> Iterator[Annotation]:
-    """Stream the rows of ``source``.
+def read_annotations(folder: Path, source: Source, *, labelled: bool = True) -> Iterator[Annotation]:
+    """Stream the rows of ``source``, which have stances where they are ``labelled``.
 
     Raises:
         InputError: On a row that is no stand-off annotation.
@@ -108,7 +110,7 @@ def read_annotations(folder: Path, source: Source) -> Iterator[Annotation]:
     if not path.is_file():
         raise InputError.at(path, "no such file", remedy=f"the rows of {source.name} belong there")
     for row in read_rows(path, stop):
-        yield _annotation(row)
+        yield _annotation(row, labelled=labelled)
 
 
 def resolve(source: Source, annotations: Iterator[Annotation], text_of: TextOf) -> Iterator[LabelledSentence | Row]:
@@ -183,7 +185,7 @@ def _checksums(path: Path) -> dict[str, str]:
     return files
 
 
-def _annotation(row: Row) -> Annotation:
+def _annotation(row: Row, *, labelled: bool) -> Annotation:
     values = row.values
     try:
         annotation = Annotation(
@@ -191,7 +193,7 @@ def _annotation(row: Row) -> Annotation:
             start=int(values["start"]),
             end=int(values["end"]),
             sha=str(values["sha"]),
-            stances=tuple(values["stances"]),
+            stances=tuple(values["stances"]) if labelled else (),
             picked=bool(values.get("picked", False)),
             place=row,
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from newsstance.corpus.soft_labels import SOFT_LABELS
+from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD
 from newsstance.stances import LABELS, LabelledSentence, to_indicators
 
 
@@ -21,12 +21,14 @@ def training_targets(sentences: Sequence[LabelledSentence], soft_label_weight: f
     Knowledge distillation (Hinton et al. 2015, https://arxiv.org/abs/1503.02531) in the form for independent labels.
 
     Args:
-        sentences: Sentences; those without soft labels keep their gold labels.
+        sentences: Sentences; those without soft labels keep their gold labels, those that nobody has read have only
+            their soft labels.
         soft_label_weight: Share of the soft labels in the mean, 0 to 1.
     """
     targets = indicators(sentences).astype(np.float32)
     for row, sentence in enumerate(sentences):
         soft = sentence.extra.get(SOFT_LABELS)
         if soft is not None:
-            targets[row] += soft_label_weight * (np.asarray(soft, dtype=np.float32) - targets[row])
+            weight = 1.0 if sentence.extra.get(UNREAD) else soft_label_weight
+            targets[row] += weight * (np.asarray(soft, dtype=np.float32) - targets[row])
     return targets

@@ -13,7 +13,6 @@ import numpy as np
 
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.configuration.typed import to_plain
-from newsstance.corpus.soft_labels import SOFT_LABELS
 from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
@@ -168,11 +167,6 @@ def _check_recipe(job: TrainingJob) -> None:
         raise InputError(f"trainer.unlabelled_share={recipe.unlabelled_share}: must be between 0 and 1")
     if not 0 <= recipe.soft_label_weight <= 1:
         raise InputError(f"trainer.soft_label_weight={recipe.soft_label_weight}: must be between 0 and 1")
-    if recipe.soft_label_weight and not any(SOFT_LABELS in sentence.extra for sentence in job.splits["train"]):
-        raise InputError(
-            f"trainer.soft_label_weight={recipe.soft_label_weight}: the training split has no soft labels; "
-            "give corpus.soft_labels=FILE, or trainer.soft_label_weight=0"
-        )
     if recipe.consistency_weight < 0:
         raise InputError(f"trainer.consistency_weight={recipe.consistency_weight}: must be at least 0")
     if not 0 <= recipe.final_epochs < recipe.epochs:
