@@ -32,7 +32,13 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_holds_configs_data_and_templates(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for name in ("configs/train.yaml", "configs/encoder/minilm.yaml", "data/CODEBOOK.md", "data/corpus/war.jsonl"):
+    data = (
+        "data/CODEBOOK.md",
+        "data/corpus/war.jsonl",
+        "data/soft_labels.parquet",
+        "data/real_news/unlabelled/fnc.jsonl",
+    )
+    for name in ("configs/train.yaml", "configs/encoder/minilm.yaml", *data):
         assert f"newsstance/{name}" in names
     adapter = zipfile.ZipFile(wheel).getinfo("newsstance/data/model/adapter_model.safetensors")
     assert adapter.file_size <= 5_000_000
