@@ -4,8 +4,9 @@
                                      [--seeds 0 1 2] [--output outputs/learning_curve] [TRAINER OVERRIDES ...]
 
 Each share is a share of the articles of the training split, the smaller one part of the larger; validation and test
-split stay whole. Every model is measured on the test split of its own body and on each file given with ``--measure``
-(labelled sentences, never trained on). Each run appends a line to ``runs.jsonl``; what stands there already is not
+split stay whole. Labels alone are learned from: soft labels come from models that saw all of the corpus. Every model is
+measured on the test split of its own body and on each file given with ``--measure`` (labelled sentences, never trained
+on). Each run appends a line to ``runs.jsonl``; what stands there already is not
 trained again, so a killed curve goes on. At the end: ``learning_curve.svg`` and a table in Markdown.
 """
 
@@ -67,7 +68,10 @@ def train_all(arguments: argparse.Namespace, measured: dict[str, list[LabelledSe
     arguments.output.mkdir(parents=True, exist_ok=True)
     runs: list[Run] = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     done = {run["key"] for run in runs}
-    wholes = {body: training_job(configured([f"corpus={body}", *arguments.overrides])) for body in arguments.bodies}
+    wholes = {
+        body: training_job(configured([f"corpus={body}", "corpus.soft_labels=null", *arguments.overrides]))
+        for body in arguments.bodies
+    }
     # Seeds outermost: a curve that is stopped early is whole for the seeds it has.
     for seed, body, share in product(arguments.seeds, arguments.bodies, arguments.shares):
         job = replace(shrink(wholes[body], share), seed=seed)

@@ -217,7 +217,10 @@ def test_sentences_nobody_has_read_are_rebuilt_apart_from_the_labelled_ones(worl
     (world.annotations / "unlabelled").mkdir()
     (world.annotations / "unlabelled/letters.jsonl").write_text(json.dumps(row) + "\n")
     assert world.over_files() == 0
-    assert "letters, unlabelled: 1 of 1 rows rebuilt" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "letters, unlabelled: 1 of 1 rows rebuilt" in out
+    assert "5 sentences in " in out
+    assert "1 sentences without labels in " in out
     assert len(world.records()) == 5, "the labelled corpus does not hold it"
     (record,) = map(json.loads, (world.output / "_unlabelled/letters.jsonl").read_text().splitlines())
     assert (record["text"], record["stances"]) == ("A crowd waited.", [])

@@ -48,6 +48,11 @@ def test_the_file_holds_no_text(tmp_path):
         (None, "no such file"),
         (b"PAR1 is not enough", "is no file of soft labels"),
         (pa.table({"sha": ["0" * 12], "denial": [0.5]}), "is no file of soft labels"),
+        (pa.table({"sha": ["0" * 12]} | {label: ["x"] for label in LABELS}), "is no file of soft labels"),
+        (
+            pa.table({"sha": ["0" * 12]} | {label: [None] for label in LABELS}),
+            "no file of soft|not between 0 and 1",
+        ),
         (pa.table({"sha": ["0" * 12]} | {label: [1.5] for label in LABELS}), "row 1.*not between 0 and 1"),
         (pa.table({"sha": ["0" * 12]} | {label: [float("nan")] for label in LABELS}), "not between 0 and 1"),
         (pa.table({"sha": ["0" * 12]} | {label: [0.5] for label in LABELS}), "knows none of the sentences"),

@@ -9,7 +9,7 @@ import pytest
 
 from newsstance.configuration.schema import CorpusConfig, SplitConfig
 from newsstance.corpus.loading import load_corpus
-from newsstance.corpus.splitting import SPLITS, imbalance, profile, split_by_article
+from newsstance.corpus.splitting import SPLITS, fold_by_article, imbalance, profile, split_by_article
 from newsstance.errors import InputError
 from newsstance.resources import data_dir
 from newsstance.stances import LABELS, LabelledSentence, Stance
@@ -128,3 +128,21 @@ def test_shipped_corpus_is_split_evenly():
     splits = split_by_article(sentences, SplitConfig(seed=232))
     assert imbalance(splits) < 0.2
     assert len(splits["test"]) / len(sentences) == pytest.approx(0.1, abs=0.02)
+
+
+def test_folds_hold_whole_articles_and_some_of_each_split():
+    sentences = [LabelledSentence(f"a-{n}", i, f"{n} and {i}.") for n in range(200) for i in range(3)]
+    folds = fold_by_article(sentences, 4, near_duplicate=0)
+    fold_of = {sentence.doc: fold for sentence, fold in zip(sentences, folds, strict=True)}
+    assert all(fold_of[sentence.doc] == fold for sentence, fold in zip(sentences, folds, strict=True))
+    splits = split_by_article(sentences, SplitConfig(near_duplicate=0))
+    for part in splits.values():
+        assert {fold_of[sentence.doc] for sentence in part} == {0, 1, 2, 3}
+    more = [*sentences, LabelledSentence("new", 0, "Another.")]
+    assert fold_by_article(more, 4, near_duplicate=0)[:-1] == folds, "no article moves when others come"
+
+
+def test_near_duplicates_are_in_one_fold():
+    text = "The mayor of Velsund said that the bridge over the river would open on Monday."
+    sentences = [LabelledSentence(f"a-{n}", 0, text) for n in range(20)]
+    assert len(set(fold_by_article(sentences, 5))) == 1

@@ -107,8 +107,9 @@ def _warn(source: Source, problems: dict[str, str]) -> None:
 
 def _report(rebuilt: dict[str, Rebuilt], output: Path, run: Run) -> None:
     unmatched = [row for part in rebuilt.values() for row in part.unmatched]
-    sentences = sum(part.sentences for part in rebuilt.values())
-    run.record(output=str(output), sentences=sentences, unmatched=len(unmatched))
+    sentences = sum(part.sentences for name, part in rebuilt.items() if not name.endswith(UNLABELLED))
+    unread = sum(part.sentences for name, part in rebuilt.items() if name.endswith(UNLABELLED))
+    run.record(output=str(output), sentences=sentences, unlabelled=unread, unmatched=len(unmatched))
     for name, part in rebuilt.items():
         print(f"{name}: {part.sentences:,} of {part.sentences + len(part.unmatched):,} rows rebuilt")
     if unmatched:
@@ -118,3 +119,5 @@ def _report(rebuilt: dict[str, Rebuilt], output: Path, run: Run) -> None:
     if not sentences:
         raise InputError("no row could be rebuilt: the files are missing or differ from those that were labelled")
     print(f"{sentences:,} sentences in {output}")
+    if unread:
+        print(f"{unread:,} sentences without labels in {output / f'_{UNLABELLED}'}")

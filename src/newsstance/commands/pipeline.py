@@ -61,12 +61,14 @@ def evaluate_on_test_split(
         The evaluation and the report's files by name.
     """
     from newsstance.configuration.typed import to_plain
+    from newsstance.corpus.soft_labels import UNREAD
     from newsstance.evaluation.evaluate import Subject, evaluate_model
     from newsstance.evaluation.model_card import write_model_card
     from newsstance.evaluation.report import write_report
 
     subject = Subject(config.corpus.name, "test", config=to_plain(config), seed=config.seed)
-    evaluation = evaluate_model(classifier, job.splits["test"], job.splits["train"], config.evaluation, subject)
+    read = [sentence for sentence in job.splits["train"] if not sentence.extra.get(UNREAD)]  # baselines need labels
+    evaluation = evaluate_model(classifier, job.splits["test"], read, config.evaluation, subject)
     write_model_card((folder / "model").resolve(), evaluation, training_facts(config, job))
     return evaluation, write_report(evaluation, folder)
 

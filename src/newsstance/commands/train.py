@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,30 +79,32 @@ def _cell(value: Any) -> str:
 
 def training_job(config: TrainConfig | PipelineConfig | CrossPredictConfig) -> TrainingJob:
     """Read and split the corpus of ``config``, and put the job of training on it together."""
-    from newsstance.corpus.loading import data_hash
+    from newsstance.corpus.loading import data_hash, load_corpus
     from newsstance.corpus.splitting import split_by_article
     from newsstance.model.training import TrainingJob
 
-    sentences, unread = _read_corpus(config.corpus)
+    sentences = load_corpus(config.corpus)
     splits = split_by_article(sentences, config.corpus.split)
-    splits["train"] += unread
+    splits["train"] = _with_soft_labels(splits, config.corpus)
     sizes = ", ".join(f"{len(part)} {name}" for name, part in splits.items())
-    LOG.info("corpus %s: %d sentences (%s)", config.corpus.name, len(sentences) + len(unread), sizes)
-    return TrainingJob(
-        splits, data_hash([*sentences, *unread]), config.encoder, config.trainer, config.tracker, config.seed
-    )
+    LOG.info("corpus %s: %d sentences (%s)", config.corpus.name, sum(map(len, splits.values())), sizes)
+    return TrainingJob(splits, data_hash(sentences), config.encoder, config.trainer, config.tracker, config.seed)
 
 
-def _read_corpus(config: CorpusConfig) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
-    """The labelled sentences, and those that nobody has labelled; with their soft labels, where there are some."""
-    from newsstance.corpus.loading import load_corpus
-    from newsstance.corpus.soft_labels import unread_sentences, with_soft_labels
+def _with_soft_labels(splits: dict[str, list[LabelledSentence]], config: CorpusConfig) -> list[LabelledSentence]:
+    """The training split with its soft labels, and with what only these know: the others keep what was read in them."""
+    from newsstance.corpus.loading import load_unlabelled
+    from newsstance.corpus.soft_labels import SOFT_LABELS, unread_sentences, with_soft_labels
 
-    sentences = load_corpus(config)
     if config.soft_labels is None:
         if config.unlabelled:
             raise InputError("corpus.unlabelled: what nobody has labelled needs corpus.soft_labels=FILE to be learned")
-        return sentences, []
-    soft_labels = Path(config.soft_labels)
-    others = load_corpus(replace(config, paths=config.unlabelled)) if config.unlabelled else []
-    return with_soft_labels(sentences, soft_labels), unread_sentences(others, soft_labels) if others else []
+        return splits["train"]
+    path = Path(config.soft_labels).expanduser()
+    training = with_soft_labels(splits["train"], path)
+    if config.unlabelled:
+        held_out = {sentence.doc for name in ("validation", "test") for sentence in splits[name]}
+        others = [sentence for sentence in load_unlabelled(config) if sentence.doc not in held_out]
+        training += unread_sentences(others, path)
+    LOG.info("soft labels: %d of %d training sentences", sum(SOFT_LABELS in s.extra for s in training), len(training))
+    return training

@@ -470,7 +470,8 @@ class CrossPredictConfig(CommandConfig):
         seeds: Training seeds; each adds a model a fold.
         only: Train only this fold, and write no scores; null for all.
         models: Folder that keeps the models; null for ``outputs/models/folds``.
-        output: Parquet file of the scores; null for the run's folder.
+        output: Parquet file of the scores; null for the run's folder. Sentences of ``corpus.unlabelled`` are scored
+            too, by all models. (``seed`` is not used: ``seeds`` are.)
     """
 
     folds: int = 4

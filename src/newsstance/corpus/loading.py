@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,18 +49,34 @@ def load_corpus(config: CorpusConfig) -> list[LabelledSentence]:
     return sentences
 
 
-def iterate_corpus(config: CorpusConfig, fault: Fault) -> Iterator[Located]:
+def load_unlabelled(config: CorpusConfig) -> list[LabelledSentence]:
+    """Read the sentences of ``config.unlabelled``, in records like the others' but without labels.
+
+    Raises:
+        InputError: On the first file or row that cannot be used; names it.
+    """
+
+    def stop(error: InputError) -> None:
+        raise error
+
+    remedy = "corpus.unlabelled: give files of sentences; those of the shipped model: newsstance corpus fetch"
+    files = replace(config, paths=config.unlabelled, if_missing=remedy)
+    return [located.sentence for located in iterate_corpus(files, stop, labelled=False)]
+
+
+def iterate_corpus(config: CorpusConfig, fault: Fault, *, labelled: bool = True) -> Iterator[Located]:
     """Stream a corpus with the place of each sentence.
 
     Args:
         config: Where the files are and how their columns and labels are called.
         fault: Called with each fault of a row; where it returns, the row is left out.
+        labelled: Whether the rows have labels to be read.
 
     Raises:
         InputError: Where a path leads to no file at all.
     """
     _check_names(config)
-    parser = RecordParser(config.columns, config.label_map)
+    parser = RecordParser(config.columns, config.label_map, labelled=labelled)
     for row in _rows(config, fault):
         sentence, problems = parser.parse(row)
         for problem in problems:

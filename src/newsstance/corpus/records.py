@@ -13,6 +13,7 @@ from newsstance.corpus.tables import Row
 from newsstance.stances import LABELS, NARRATOR, Label, LabelledSentence, Stance
 
 FIELDS = ("doc", "i", "text", "stances", "labels", "context")
+_UNLABELLED = ("doc", "i", "text", "context")
 
 _TRUE, _FALSE = {"1", "1.0", "true", "yes", "y", "t"}, {"0", "0.0", "false", "no", "n", "f", ""}
 
@@ -31,10 +32,12 @@ class RecordParser:
     Attributes:
         columns: Our field → column of the file; a label may stand for a yes/no column.
         label_map: Label of the file → our label, or None to drop it.
+        labelled: Whether the rows have labels; else none are looked for.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     label_map: Mapping[str, str | None] = field(default_factory=dict)
+    labelled: bool = True
     _positions: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -44,14 +47,15 @@ class RecordParser:
     def parse(self, row: Row) -> Parsed:
         """Turn ``row`` into a sentence; without ``doc`` it is its own article, without ``i`` it stands in order."""
         problems: list[str] = []
-        missing = [column for name, column in self.columns.items() if column not in row.values]
+        used = self.columns.items() if self.labelled else [(n, c) for n, c in self.columns.items() if n in _UNLABELLED]
+        missing = [column for name, column in used if column not in row.values]
         if missing:
             have = ", ".join(map(str, row.values))
             problems.append(f"has no column {missing[0]!r}, which corpus.columns names; its columns are {have}")
         text = self._text(row, problems)
         doc = self._doc(row, text, problems)
         i = self._position(row, doc, problems)
-        stances = self._stances(row, text, problems)
+        stances = self._stances(row, text, problems) if self.labelled else ()
         context = row.values.get(self._columns["context"]) or ""
         if not isinstance(context, str):
             problems.append(f"context is a {type(context).__name__}, text was expected")

@@ -22,6 +22,9 @@ SOFT_LABELS = "soft_labels"
 UNREAD = "unread"
 """The extra field of a sentence that nobody has labelled: its soft labels are all that is known."""
 
+_REMEDY = "newsstance cross-predict writes one; corpus.soft_labels=null does without"
+_OTHER = "it was written for another corpus: give corpus.soft_labels=null, or a file of newsstance cross-predict"
+
 
 def text_hash(text: str) -> str:
     """What names a sentence in a file of soft labels: 12 hex digits of its text with white space folded."""
@@ -46,7 +49,9 @@ def write_soft_labels(path: Path, sentences: Sequence[LabelledSentence], scores:
     values = np.array([named[name] for name in order], dtype=np.float16).reshape(-1, len(LABELS))
     columns = [pa.array(order), *(pa.array(column) for column in values.T)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns, names=["sha", *LABELS]), path, compression="zstd")
+    part = path.with_name(f"{path.name}.part")
+    pq.write_table(pa.table(columns, names=["sha", *LABELS]), part, compression="zstd")
+    part.replace(path)  # whole or not at all
 
 
 def read_soft_labels(path: Path) -> dict[str, list[float]]:
@@ -61,10 +66,14 @@ def read_soft_labels(path: Path) -> dict[str, list[float]]:
     try:
         table = pq.read_table(path, columns=["sha", *LABELS])
     except FileNotFoundError as error:
-        raise InputError.at(path, "no such file", remedy="newsstance cross-predict writes one") from error
+        raise InputError.at(path, "no such file", remedy=_REMEDY) from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError.at(path, f"is no file of soft labels: {str(error).splitlines()[0]}") from error
-    scores = np.stack([table[label].to_numpy().astype(np.float64) for label in LABELS], axis=1)
+        reason = str(error).splitlines()[0]
+        raise InputError.at(path, f"is no file of soft labels: {reason}", remedy=_REMEDY) from error
+    try:
+        scores = np.stack([table[label].to_numpy().astype(np.float64) for label in LABELS], axis=1)
+    except (TypeError, ValueError) as error:
+        raise InputError.at(path, f"is no file of soft labels: {error}", remedy=_REMEDY) from error
     wrong = np.flatnonzero(~((scores >= 0) & (scores <= 1)).all(axis=1))
     if len(wrong):
         raise InputError.at(path, "a score is not between 0 and 1", row=int(wrong[0]) + 1)
@@ -81,7 +90,7 @@ def with_soft_labels(sentences: Sequence[LabelledSentence], path: Path) -> list[
     known = read_soft_labels(path)
     found = [known.get(text_hash(sentence.text)) for sentence in sentences]
     if not any(scores is not None for scores in found):
-        raise InputError.at(path, "knows none of the sentences", remedy="it was written for another corpus")
+        raise InputError.at(path, "knows none of the sentences", remedy=_OTHER)
     return [
         sentence if scores is None else replace(sentence, extra={**sentence.extra, SOFT_LABELS: scores})
         for sentence, scores in zip(sentences, found, strict=True)

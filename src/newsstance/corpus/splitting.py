@@ -62,7 +62,8 @@ def fold_by_article(
 ) -> list[int]:
     """The fold (0 to ``folds`` - 1) of each sentence: whole articles, those that share a sentence together."""
     groups = _groups(sentences, near_duplicate)
-    return [int(draw(groups[sentence.doc], seed) * folds) for sentence in sentences]
+    # Another draw than that of the splits, or a fold would hold all articles of one of them.
+    return [int(draw(f"fold of {groups[sentence.doc]}", seed) * folds) for sentence in sentences]
 
 
 def draw(doc: str, seed: int) -> float:

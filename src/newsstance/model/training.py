@@ -13,6 +13,7 @@ import numpy as np
 
 from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.configuration.typed import to_plain
+from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD
 from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
@@ -78,9 +79,15 @@ class TrainingJob:
 
     @property
     def key(self) -> str:
-        """Hash of config, seed, data and split; equal keys mean the same model."""
+        """Hash of config, seed, data, split and soft labels; equal keys mean the same model."""
         members = {name: sorted({sentence.doc for sentence in part}) for name, part in self.splits.items()}
-        return hash_json({"config": self.config, "data": self.data_hash, "splits": members})
+        decides = {"config": self.config, "data": self.data_hash, "splits": members}
+        soft = [
+            [sentence.text, sentence.extra[SOFT_LABELS], bool(sentence.extra.get(UNREAD))]
+            for sentence in self.splits["train"]
+            if SOFT_LABELS in sentence.extra
+        ]
+        return hash_json(decides | ({"soft_labels": soft} if soft else {}))
 
 
 def train(
@@ -110,8 +117,7 @@ def train(
     if is_trained(job, folder):
         LOG.info("model %s: unchanged config and data, reusing it", folder)
         return StanceClassifier.from_pretrained(folder)
-    _check_splits(job.splits)
-    _check_recipe(job)
+    check_job(job)
     from transformers import set_seed
 
     set_seed(job.seed)  # the head is drawn when the encoder is loaded
@@ -142,6 +148,16 @@ def is_trained(job: TrainingJob, folder: Path) -> bool:
     """Whether ``folder`` holds the complete model of this very job."""
     metadata = ModelMetadata.load(folder)
     return metadata is not None and metadata.key == job.key
+
+
+def check_job(job: TrainingJob) -> None:
+    """Whether the job can be trained at all.
+
+    Raises:
+        InputError: On splits that cannot be trained on, or a recipe that cannot be followed.
+    """
+    _check_splits(job.splits)
+    _check_recipe(job)
 
 
 def _check_splits(splits: Splits) -> None:
@@ -276,7 +292,7 @@ def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase, soft_lab
         return tokenizer(batch["text"], truncation=True, max_length=int(tokenizer.model_max_length))
 
     tokenized = dataset.map(tokenize, batched=True, remove_columns=columns, load_from_cache_file=False, desc=None)
-    if soft_label_weight:
+    if any(SOFT_LABELS in sentence.extra for sentence in splits["train"]):
         labels = tokenized["train"].features["labels"]
         targets = training_targets(splits["train"], soft_label_weight).tolist()
         tokenized["train"] = tokenized["train"].remove_columns("labels").add_column("labels", targets, feature=labels)
