@@ -16,10 +16,10 @@ from newsstance.corpus.standoff import fold, hash_text
 from newsstance.errors import InputError
 from newsstance.stances import LABELS, LabelledSentence
 
-SOFT_LABELS = "soft_labels"
+SOFT_LABELS = "_soft_labels"
 """The extra field of a sentence that holds its soft labels: a list of `LABELS`' scores."""
 
-UNREAD = "unread"
+UNREAD = "_unread"
 """The extra field of a sentence that nobody has labelled: its soft labels are all that is known."""
 
 _REMEDY = "newsstance cross-predict writes one; corpus.soft_labels=null does without"
