@@ -79,7 +79,7 @@ def test_half_precision_is_near_enough(tmp_path):
 
 def test_of_unread_sentences_only_those_with_scores_are_used(tmp_path):
     stranger = LabelledSentence("b", 0, "Nobody scored this.")
-    (found,) = unread_sentences([stranger, SENTENCES[1]], written(tmp_path))
+    (found,) = unread_sentences(with_soft_labels([stranger, SENTENCES[1]], written(tmp_path)))
     assert found.text == SENTENCES[1].text
     assert found.extra[UNREAD]
     assert not found.stances

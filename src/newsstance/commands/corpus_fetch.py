@@ -107,8 +107,8 @@ def _warn(source: Source, problems: dict[str, str]) -> None:
 
 def _report(rebuilt: dict[str, Rebuilt], output: Path, run: Run) -> None:
     unmatched = [row for part in rebuilt.values() for row in part.unmatched]
-    sentences = sum(part.sentences for name, part in rebuilt.items() if not name.endswith(UNLABELLED))
-    unread = sum(part.sentences for name, part in rebuilt.items() if name.endswith(UNLABELLED))
+    sentences = sum(part.sentences for part in rebuilt.values() if part.labelled)
+    unread = sum(part.sentences for part in rebuilt.values() if not part.labelled)
     run.record(output=str(output), sentences=sentences, unlabelled=unread, unmatched=len(unmatched))
     for name, part in rebuilt.items():
         print(f"{name}: {part.sentences:,} of {part.sentences + len(part.unmatched):,} rows rebuilt")

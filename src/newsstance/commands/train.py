@@ -100,11 +100,11 @@ def _with_soft_labels(splits: dict[str, list[LabelledSentence]], config: CorpusC
         if config.unlabelled:
             raise InputError("corpus.unlabelled: what nobody has labelled needs corpus.soft_labels=FILE to be learned")
         return splits["train"]
-    path = Path(config.soft_labels).expanduser()
-    training = with_soft_labels(splits["train"], path)
-    if config.unlabelled:
-        held_out = {sentence.doc for name in ("validation", "test") for sentence in splits[name]}
-        others = [sentence for sentence in load_unlabelled(config) if sentence.doc not in held_out]
-        training += unread_sentences(others, path)
+    held_out = {sentence.doc for name in ("validation", "test") for sentence in splits[name]}
+    unlabelled = load_unlabelled(config) if config.unlabelled else []
+    others = [sentence for sentence in unlabelled if sentence.doc not in held_out]
+    scored = with_soft_labels([*splits["train"], *others], Path(config.soft_labels).expanduser())
+    labelled = len(splits["train"])
+    training = scored[:labelled] + unread_sentences(scored[labelled:])
     LOG.info("soft labels: %d of %d training sentences", sum(SOFT_LABELS in s.extra for s in training), len(training))
     return training

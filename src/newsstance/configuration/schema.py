@@ -153,8 +153,8 @@ class TrainerConfig:
         soft_label_weight: Share of the soft labels of ``corpus.soft_labels`` in what the model is trained towards, for
             sentences that have some; the rest are the labels themselves. Distils a larger model, or several, into this
             one.
-        consistency_weight: Weight of the difference between two passes with other dropout masks (R-Drop); above 0 it
-            doubles the time of a step.
+        consistency_weight: Weight of the difference between two passes with other dropout masks (R-Drop); above 0
+            each step computes every sentence twice.
         freeze_embeddings: Leave the embeddings as they are.
         freeze_layers: Leave this many of the lowest encoder layers as they are.
         matrices_only: Train the encoder's weight matrices and the head, and leave biases and norms as they are: what an

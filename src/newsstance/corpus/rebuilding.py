@@ -19,12 +19,14 @@ class Rebuilt:
     """What became of the rows of one source.
 
     Attributes:
-        file: The labelled sentences.
+        file: The sentences.
+        labelled: Whether they have labels.
         sentences: How many there are.
         unmatched: The rows that could not be matched, each with its ``reason``.
     """
 
     file: Path
+    labelled: bool = True
     sentences: int = 0
     unmatched: list[dict[str, Any]] = field(default_factory=list)
 
@@ -39,7 +41,7 @@ def rebuild(source: Source, annotations: Path, find_file: FindFile, output: Path
         output: Folder of the result.
         labelled: Whether the rows have stances; sentences nobody has read get an empty list of them.
     """
-    rebuilt = Rebuilt(output / f"{source.name}.jsonl")
+    rebuilt = Rebuilt(output / f"{source.name}.jsonl", labelled)
     portion: list[dict[str, Any]] = []
     with open_writer(rebuilt.file) as writer:
         rows = read_annotations(annotations, source, labelled=labelled)

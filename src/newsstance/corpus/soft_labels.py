@@ -97,14 +97,10 @@ def with_soft_labels(sentences: Sequence[LabelledSentence], path: Path) -> list[
     ]
 
 
-def unread_sentences(sentences: Sequence[LabelledSentence], path: Path) -> list[LabelledSentence]:
-    """Those of the sentences that the file knows, with their scores, marked as `UNREAD`.
-
-    Raises:
-        InputError: On a file that cannot be read, or knows none of the sentences.
-    """
+def unread_sentences(sentences: Sequence[LabelledSentence]) -> list[LabelledSentence]:
+    """Those of the sentences that have soft labels, marked as `UNREAD`."""
     return [
         replace(sentence, stances=(), extra={**sentence.extra, UNREAD: True})
-        for sentence in with_soft_labels(sentences, path)
+        for sentence in sentences
         if SOFT_LABELS in sentence.extra
     ]
