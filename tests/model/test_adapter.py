@@ -1,5 +1,6 @@
 """The adapter: what it keeps of a training, that peft reads it, and that the shipped one is merged once."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import torch
 
 from newsstance import StanceClassifier
 from newsstance.configuration.schema import EncoderConfig, TrainerConfig
+from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, cut_to_rank, merge_adapter, save_adapter
 from newsstance.model.calibration import calibrate
 from newsstance.model.encoder import encoder_layers, freeze, freeze_all_but_matrices, load_encoder
 from newsstance.model.location import find_model
 from newsstance.model.metadata import ModelMetadata
+from newsstance.model.shipped import shipped_encoder
 from newsstance.model.training import train
 
 TEXTS = ["The mayor denied it.", "Nobody came.", "The firm conceded that its meters were wrong."]
@@ -81,7 +84,8 @@ def test_training_with_a_rank_writes_the_adapter_beside_the_model(tiny_encoder, 
     merged, tokenizer = merge_adapter(tmp_path / "model" / "adapter", job.encoder)
     again = StanceClassifier(merged, tokenizer).predict_proba(TEXTS)
     np.testing.assert_allclose(again, model.predict_proba(TEXTS), atol=5e-3)
-    assert ModelMetadata.load(tmp_path / "model" / "adapter") == model.metadata
+    written = ModelMetadata.load(tmp_path / "model" / "adapter")
+    assert written == replace(model.metadata, base_encoder=to_plain(job.encoder))
 
 
 def test_every_checkpoint_of_a_training_with_a_rank_is_cut_to_it(tiny_encoder, tmp_path, small_job):
@@ -178,6 +182,22 @@ def test_training_from_the_shipped_model_keeps_its_head(shipped, changed):
     _, model, _, _ = changed
     start, _ = load_encoder(EncoderConfig("shipped"))
     torch.testing.assert_close(start.classifier.weight, model.classifier.weight, atol=5e-3, rtol=0)
+
+
+def test_an_adapter_trained_from_the_shipped_model_lies_over_that_ones_encoder(shipped, changed, small_job, tmp_path):
+    config, *_ = changed
+    recipe = TrainerConfig(epochs=1, matrices_only=True, adapter_rank=4, learning_rate=3e-3)
+    job = replace(small_job, encoder=EncoderConfig("shipped", max_tokens=32), trainer=recipe)
+    model = train(job, tmp_path / "model")
+    merged, tokenizer = merge_adapter(tmp_path / "model" / "adapter", config)
+    again = StanceClassifier(merged, tokenizer).predict_proba(TEXTS)
+    np.testing.assert_allclose(again, model.predict_proba(TEXTS), atol=5e-3)
+
+    next_version = tmp_path / "data" / "model"  # the new adapter is shipped in its turn
+    shutil.rmtree(next_version)
+    shutil.copytree(tmp_path / "model" / "adapter", next_version)
+    np.testing.assert_array_equal(StanceClassifier.from_pretrained("shipped").predict_proba(TEXTS), again)
+    assert shipped_encoder() == config
 
 
 def test_a_job_that_starts_from_another_shipped_model_is_another_job(shipped, changed, small_job):

@@ -7,9 +7,8 @@ import pytest
 
 from newsstance import StanceClassifier
 from newsstance.commands.main import main
-from newsstance.configuration.schema import EncoderConfig
 from newsstance.model.adapter import merge_adapter
-from newsstance.model.metadata import ModelMetadata
+from newsstance.model.shipped import shipped_encoder
 from newsstance.resources import data_dir
 
 PLAIN = {
@@ -33,8 +32,7 @@ def test_plain_cases(classifier):
 def test_the_adapter_is_small_and_merges_to_the_same_scores(classifier):
     folder = data_dir() / "model"
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 5_000_000
-    metadata = ModelMetadata.load(folder)
-    merged, tokenizer = merge_adapter(folder, EncoderConfig(**metadata.config["encoder"]))
+    merged, tokenizer = merge_adapter(folder, shipped_encoder())
     again = StanceClassifier(merged, tokenizer).predict_proba(list(PLAIN))
     np.testing.assert_array_equal(again, classifier.predict_proba(list(PLAIN)))
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.model.encoder import encoder_layers, load_encoder
 from newsstance.model.metadata import ModelMetadata
@@ -114,7 +116,7 @@ def save_adapter(
     config.revision = encoder.revision
     save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     config.save_pretrained(str(folder))
-    metadata.save(folder)
+    replace(metadata, base_encoder=to_plain(encoder)).save(folder)
 
 
 def merge_adapter(folder: Path, encoder: EncoderConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -29,6 +29,7 @@ class ModelMetadata:
         code_revision: Revision of newsstance that trained it.
         libraries: Versions of the libraries that trained it.
         figures: Scores on the validation split and counts of the splits.
+        base_encoder: Config of the encoder that the model's adapter lies over; None where it was not saved as one.
         format_version: Version of this file's layout.
     """
 
@@ -42,6 +43,7 @@ class ModelMetadata:
     code_revision: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
+    base_encoder: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
 
     def save(self, folder: Path) -> None:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from newsstance.configuration.schema import EncoderConfig
 from newsstance.errors import InputError
 from newsstance.model.adapter import WEIGHTS_FILE
 from newsstance.model.metadata import FILE_NAME, ModelMetadata
@@ -39,6 +40,19 @@ def shipped_identity() -> str:
     return _identify(*_find_adapter())
 
 
+def shipped_encoder() -> EncoderConfig:
+    """The encoder that the shipped adapter lies over.
+
+    Raises:
+        InputError: Where the package carries no model.
+    """
+    return _base_encoder(_find_adapter()[1])
+
+
+def _base_encoder(metadata: ModelMetadata) -> EncoderConfig:
+    return EncoderConfig(**(metadata.base_encoder or metadata.config["encoder"]))
+
+
 def _find_adapter() -> tuple[Path, ModelMetadata]:
     adapter = data_dir() / "model"
     metadata = ModelMetadata.load(adapter) if adapter.is_dir() else None
@@ -53,13 +67,11 @@ def _identify(adapter: Path, metadata: ModelMetadata) -> str:
 
 def _merge_into(folder: Path, adapter: Path, metadata: ModelMetadata) -> None:
     """Write the merged model to ``folder`` in one step, so that a killed or parallel first use leaves no half of it."""
-    from newsstance.configuration.schema import EncoderConfig
     from newsstance.model.adapter import merge_adapter
     from newsstance.model.classifier import StanceClassifier
 
     LOG.info("first use of the shipped model: merging it with its encoder into %s", folder)
-    encoder = EncoderConfig(**metadata.config["encoder"])
-    model, tokenizer = merge_adapter(adapter, encoder)
+    model, tokenizer = merge_adapter(adapter, _base_encoder(metadata))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:

@@ -31,7 +31,7 @@ from newsstance.model.location import SHIPPED
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processes import processes, rank
 from newsstance.model.processor import use_all_cores
-from newsstance.model.shipped import shipped_identity
+from newsstance.model.shipped import shipped_encoder, shipped_identity
 from newsstance.model.targets import indicators, training_targets
 from newsstance.model.tracking import prepare_tracker, tracker_closed
 from newsstance.provenance import code_revision, hash_json, library_versions
@@ -126,20 +126,21 @@ def train(
     freeze(model, embeddings=job.trainer.freeze_embeddings, layers=job.trainer.freeze_layers)
     if job.trainer.matrices_only:
         freeze_all_but_matrices(model)
-    before = block_matrices(model)
+    base = shipped_encoder() if job.encoder.name == SHIPPED else job.encoder
+    before = block_matrices(model if base is job.encoder else load_encoder(base)[0])
     _run_trainer(job, model, tokenizer, before, folder, watch=watch, tracked_in=tracked_in or folder)
     classifier = _finish(job, model, tokenizer)
     if rank() == 0:
         with full_disk_named(folder):
-            _save(job, classifier, before, folder)
+            _save(job, classifier, base, before, folder)
     return classifier
 
 
-def _save(job: TrainingJob, classifier: StanceClassifier, before: Matrices, folder: Path) -> None:
+def _save(job: TrainingJob, classifier: StanceClassifier, base: EncoderConfig, before: Matrices, folder: Path) -> None:
     cut, metadata = job.trainer.adapter_rank, classifier.metadata
     if cut is not None and metadata is not None:
         adapter = folder / ADAPTER
-        save_adapter(classifier.model, before, adapter, rank=cut, encoder=job.encoder, metadata=metadata)
+        save_adapter(classifier.model, before, adapter, rank=cut, encoder=base, metadata=metadata)
     classifier.save_pretrained(folder)
     shutil.rmtree(folder / CHECKPOINTS)
 
