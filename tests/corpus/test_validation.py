@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsstance.commands.main import main
-from newsstance.configuration.schema import CorpusConfig, SplitConfig
+from newsstance.configuration.groups import CorpusConfig, SplitConfig
 from newsstance.corpus.duplicates import find_repeats, find_shared
 from newsstance.corpus.splitting import draw
 from newsstance.corpus.validation import validate_corpus
@@ -140,7 +140,8 @@ def test_command_refuses_options_that_make_no_sense(tmp_path, monkeypatch, optio
     assert main(["corpus", "validate", "corpus=c.jsonl", option]) == 2
 
 
-def test_shipped_corpus_is_clean():
+@pytest.mark.parametrize("folder", ["corpus", "held_back"])
+def test_what_is_shipped_is_clean(folder):
     from newsstance.resources import data_dir
 
-    assert faults(data_dir() / "corpus") == []
+    assert faults(data_dir() / folder) == []
