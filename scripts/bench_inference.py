@@ -104,7 +104,7 @@ def load_pipeline(model: Path) -> Any:
 
 
 def load_system(options: argparse.Namespace) -> Any:
-    from newsstance.configuration.schema import BackendConfig, Precision
+    from newsstance.configuration.groups import BackendConfig, Precision
     from newsstance.inference.backends import load_backend
 
     chosen = {"max_tokens_per_batch": 512, "precision": "fp32"} | SYSTEMS[options.serve]

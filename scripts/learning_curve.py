@@ -26,13 +26,16 @@ from rich.console import Console
 
 from newsstance.commands.train import training_job
 from newsstance.configuration import resolvers
-from newsstance.configuration.schema import CorpusConfig, TrainConfig
+from newsstance.configuration.commands import TrainConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.configuration.typed import to_typed
 from newsstance.corpus.figures import COLOURS
 from newsstance.corpus.loading import load_corpus
 from newsstance.corpus.splitting import draw
 from newsstance.model.classifier import StanceClassifier
-from newsstance.model.training import TrainingJob, indicators, train
+from newsstance.model.targets import indicators
+from newsstance.model.training import train
+from newsstance.model.training_job import TrainingJob
 from newsstance.resources import configs_dir
 from newsstance.stances import LabelledSentence
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import precision_recall_fscore_support
 
-from newsstance.configuration.schema import CorpusConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.corpus.loading import load_corpus
 from newsstance.labelling.rule_file import SHIPPED_RULES, load_rules
 from newsstance.labelling.rules import RuleLabeller

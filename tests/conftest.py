@@ -47,7 +47,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    from newsstance.configuration.schema import EncoderConfig
+    from newsstance.configuration.groups import EncoderConfig
     from newsstance.model.encoder import locate_encoder
 
     folder = tmp_path_factory.mktemp("tiny_encoder")
@@ -71,7 +71,7 @@ def tiny_model(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A model folder: the tiny encoder with a random head, as newsstance saves it."""
     import torch
 
-    from newsstance.configuration.schema import EncoderConfig
+    from newsstance.configuration.groups import EncoderConfig
     from newsstance.model.classifier import StanceClassifier
     from newsstance.model.encoder import load_encoder
     from newsstance.model.metadata import ModelMetadata

@@ -7,7 +7,7 @@ import pytest
 
 from newsstance.articles.article import Article, Reject
 from newsstance.articles.reading import read_articles
-from newsstance.configuration.schema import ReaderConfig
+from newsstance.configuration.groups import ReaderConfig
 
 Read = Callable[..., tuple[list[Article], list[Reject]]]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from newsstance.articles.article import Reject
 from newsstance.articles.reading import read_articles
-from newsstance.configuration.schema import InputFormat, ReaderConfig
+from newsstance.configuration.groups import InputFormat, ReaderConfig
 from newsstance.errors import InputError
 
 GOOD = {"id": "good", "text": "The ministry denied it."}

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsstance.articles.segmentation import split_sentences
-from newsstance.configuration.schema import InputFormat
+from newsstance.configuration.groups import InputFormat
 
 _SPEC = importlib.util.spec_from_file_location(
     "fuzz_readers", Path(__file__).parents[2] / "scripts" / "fuzz_readers.py"

@@ -6,7 +6,7 @@ from newsstance.articles.article import Article
 from newsstance.articles.kinds import headline_of, kind_by_words
 from newsstance.articles.reading import read_articles
 from newsstance.articles.segmentation import split_sentences
-from newsstance.configuration.schema import ReaderConfig
+from newsstance.configuration.groups import ReaderConfig
 from newsstance.resources import data_dir
 
 CASES = {

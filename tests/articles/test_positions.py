@@ -11,7 +11,7 @@ from newsstance.articles import records
 from newsstance.articles.article import START, Position, Reject
 from newsstance.articles.inputs import find_inputs
 from newsstance.articles.reading import read_articles, read_files
-from newsstance.configuration.schema import ReaderConfig
+from newsstance.configuration.groups import ReaderConfig
 
 
 @pytest.fixture

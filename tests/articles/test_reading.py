@@ -16,7 +16,7 @@ import pytest
 
 from newsstance.articles.reading import read_articles
 from newsstance.articles.segmentation import split_sentences
-from newsstance.configuration.schema import InputFormat, ReaderConfig
+from newsstance.configuration.groups import InputFormat, ReaderConfig
 
 ROWS = [
     {

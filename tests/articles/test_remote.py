@@ -19,7 +19,7 @@ import pytest
 from newsstance.articles import remote
 from newsstance.articles.inputs import find_inputs, fingerprint
 from newsstance.articles.reading import read_articles
-from newsstance.configuration.schema import ReaderConfig
+from newsstance.configuration.groups import ReaderConfig
 from newsstance.errors import InputError
 
 

@@ -17,7 +17,7 @@ from newsstance.articles.article import Position, Reject
 from newsstance.articles.inputs import InputFile
 from newsstance.articles.reading import read_articles
 from newsstance.articles.records import Record, RecordSettings
-from newsstance.configuration.schema import ReaderConfig
+from newsstance.configuration.groups import ReaderConfig
 
 FILE = InputFile("pages.jsonl", Path("pages.jsonl"), "pages")
 
@@ -140,7 +140,7 @@ def test_processes_end_with_the_reading(pages):
 SCRIPT = """
 import sys
 from newsstance.articles.reading import read_articles
-from newsstance.configuration.schema import ReaderConfig
+from newsstance.configuration.groups import ReaderConfig
 {guard}
 {indent}articles = read_articles(sys.argv[1], ReaderConfig(workers=2), lambda reject: None)
 {indent}print(next(articles).id, flush=True)

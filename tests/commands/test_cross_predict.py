@@ -7,14 +7,8 @@ import pytest
 
 from newsstance.commands.main import main
 from newsstance.commands.train import training_job
-from newsstance.configuration.schema import (
-    CorpusConfig,
-    EncoderConfig,
-    SplitConfig,
-    TrackerConfig,
-    TrainConfig,
-    TrainerConfig,
-)
+from newsstance.configuration.commands import TrainConfig
+from newsstance.configuration.groups import CorpusConfig, EncoderConfig, SplitConfig, TrackerConfig, TrainerConfig
 from newsstance.corpus.loading import data_hash, load_corpus
 from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD, read_soft_labels, text_hash
 from newsstance.model.targets import training_targets

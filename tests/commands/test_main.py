@@ -130,7 +130,7 @@ def test_an_experiment_may_pin_groups_that_a_command_does_not_have(capsys):
     from hydra import compose, initialize_config_dir
 
     from newsstance.configuration import resolvers
-    from newsstance.configuration.schema import PipelineConfig, TrainConfig
+    from newsstance.configuration.commands import PipelineConfig, TrainConfig
     from newsstance.configuration.typed import to_typed
 
     resolvers.register()
@@ -153,7 +153,7 @@ def test_every_config_of_every_group_fits_the_schema(capsys):
     """Each option of each group, composed into the first command that has the group, passes the typed check."""
     from hydra import compose, initialize_config_dir
 
-    from newsstance.configuration import resolvers, schema
+    from newsstance.configuration import commands, resolvers
     from newsstance.configuration.typed import to_typed
 
     resolvers.register()
@@ -175,4 +175,4 @@ def test_every_config_of_every_group_fits_the_schema(capsys):
             overrides += ["input=x"] if command in {"predict", "label"} else []
             config = compose(command, overrides)
             name = next(c.schema for c in COMMANDS if c.config_name == command)
-            assert to_typed(config, getattr(schema, name))
+            assert to_typed(config, getattr(commands, name))

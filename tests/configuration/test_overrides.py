@@ -2,8 +2,8 @@
 
 import pytest
 
+from newsstance.configuration.commands import CompareConfig, CorpusFetchConfig, PredictConfig, TrainConfig
 from newsstance.configuration.overrides import expand_shorthands
-from newsstance.configuration.schema import CompareConfig, CorpusFetchConfig, PredictConfig, TrainConfig
 from newsstance.errors import InputError
 
 

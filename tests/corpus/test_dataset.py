@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsstance.configuration.schema import CorpusConfig, SplitConfig
+from newsstance.configuration.groups import CorpusConfig, SplitConfig
 from newsstance.corpus.dataset import features, to_dataset_dict
 from newsstance.corpus.loading import load_corpus
 from newsstance.corpus.splitting import split_by_article

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from newsstance.commands.main import main
-from newsstance.configuration.schema import CorpusConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.corpus.fetching import Fetcher
 from newsstance.corpus.loading import load_corpus
 from newsstance.corpus.soft_labels import read_soft_labels, text_hash

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from newsstance.configuration.schema import CorpusConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.corpus.hub import PREFIX
 from newsstance.corpus.loading import load_corpus
 from newsstance.errors import InputError

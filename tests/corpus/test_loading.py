@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsstance.configuration.schema import CorpusConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.corpus.loading import data_hash, load_corpus
 from newsstance.errors import InputError
 from newsstance.stances import Stance

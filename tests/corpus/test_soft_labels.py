@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from newsstance.configuration.schema import CorpusConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.corpus.loading import load_corpus
 from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD, unread_sentences, with_soft_labels, write_soft_labels
 from newsstance.errors import InputError

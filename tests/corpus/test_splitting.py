@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from newsstance.configuration.schema import CorpusConfig, SplitConfig
+from newsstance.configuration.groups import CorpusConfig, SplitConfig
 from newsstance.corpus.loading import load_corpus
 from newsstance.corpus.splitting import SPLITS, fold_by_article, imbalance, profile, split_by_article
 from newsstance.errors import InputError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from newsstance.configuration.schema import EncoderConfig, EvaluationConfig
+from newsstance.configuration.groups import EncoderConfig, EvaluationConfig
 from newsstance.errors import InputError
 from newsstance.evaluation.baselines import MajorityBaseline, gold_matrix, make_baselines
 from newsstance.evaluation.embedder import Embedder

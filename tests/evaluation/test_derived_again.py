@@ -24,7 +24,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from newsstance.configuration.schema import EvaluationConfig
+from newsstance.configuration.groups import EvaluationConfig
 from newsstance.evaluation.evaluate import Subject, evaluate_model
 from newsstance.evaluation.slices import CUTS
 from newsstance.evaluation.storage import save_evaluation

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from newsstance.configuration.schema import EncoderConfig
+from newsstance.configuration.groups import EncoderConfig
 from newsstance.evaluation.attributions import attribute_words
 from newsstance.evaluation.embedder import Embedder
 from newsstance.evaluation.error_analysis import analyse_errors, error_kind

@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 
 from newsstance.commands.evaluate import read_sentences, shipped_corpus
 from newsstance.commands.main import main
-from newsstance.configuration.schema import CorpusConfig, EncoderConfig, EvaluationConfig, Neighbours
+from newsstance.configuration.groups import CorpusConfig, EncoderConfig, EvaluationConfig, Neighbours
 from newsstance.errors import InputError
 from newsstance.evaluation.behaviour import run_behaviour_suite
 from newsstance.evaluation.evaluate import Subject, evaluate_model

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from newsstance.configuration.schema import GateConfig
+from newsstance.configuration.groups import GateConfig
 from newsstance.errors import GateError, InputError
 from newsstance.evaluation.gate import check_gate
 from newsstance.stances import LABELS

@@ -20,7 +20,7 @@ import numpy as np
 
 import newsstance.articles.formats.jsonl
 import newsstance.inference.article_view  # noqa: F401  imported before the forks, as the formats are
-from newsstance.configuration.schema import OutputConfig, OutputFormat, ReaderConfig
+from newsstance.configuration.groups import OutputConfig, OutputFormat, ReaderConfig
 from newsstance.inference import stream
 from newsstance.inference.job import run_prediction
 

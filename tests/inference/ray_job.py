@@ -21,7 +21,7 @@ import numpy as np
 import ray
 from ray.cluster_utils import Cluster
 
-from newsstance.configuration.schema import EngineConfig, OutputConfig, ReaderConfig
+from newsstance.configuration.groups import EngineConfig, OutputConfig, ReaderConfig
 from newsstance.inference.job import run_prediction
 
 SHARD, PART_MB = 100, 0.02

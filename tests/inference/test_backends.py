@@ -12,7 +12,7 @@ import pytest
 
 from newsstance import StanceClassifier
 from newsstance.commands.main import main
-from newsstance.configuration.schema import BackendConfig, Precision
+from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.errors import InputError
 from newsstance.inference import backends
 from newsstance.inference.backends import load_backend, resolve

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from newsstance.configuration.schema import InputFormat, OutputConfig, ReaderConfig
+from newsstance.configuration.groups import InputFormat, OutputConfig, ReaderConfig
 from newsstance.errors import InputError
 from newsstance.inference.job import run_prediction
 from newsstance.stances import LABELS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsstance.configuration.schema import EngineConfig, OutputConfig, ReaderConfig
+from newsstance.configuration.groups import EngineConfig, OutputConfig, ReaderConfig
 from newsstance.errors import InputError
 from newsstance.inference.job import run_prediction
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from newsstance.configuration.schema import OutputConfig, ReaderConfig
+from newsstance.configuration.groups import OutputConfig, ReaderConfig
 from newsstance.errors import InputError
 from newsstance.inference.job import run_prediction
 

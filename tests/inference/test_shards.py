@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from newsstance.articles.inputs import find_inputs
-from newsstance.configuration.schema import OutputConfig, OutputFormat, ReaderConfig
+from newsstance.configuration.groups import OutputConfig, OutputFormat, ReaderConfig
 from newsstance.errors import InputError
 from newsstance.inference.job import run_prediction
 from newsstance.inference.stream import plan_parts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsstance.commands.main import main
-from newsstance.configuration.schema import BackendConfig, CorpusConfig, LabellerConfig
+from newsstance.configuration.groups import BackendConfig, CorpusConfig, LabellerConfig
 from newsstance.corpus.loading import load_corpus
 from newsstance.errors import InputError
 from newsstance.labelling.labeller import make_labeller

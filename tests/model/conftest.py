@@ -2,8 +2,8 @@
 
 import pytest
 
-from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
-from newsstance.model.training import TrainingJob
+from newsstance.configuration.groups import EncoderConfig, TrackerConfig, TrainerConfig
+from newsstance.model.training_job import TrainingJob
 from newsstance.stances import LabelledSentence, Stance
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from newsstance import StanceClassifier
-from newsstance.configuration.schema import EncoderConfig, TrainerConfig
+from newsstance.configuration.groups import EncoderConfig, TrainerConfig
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, cut_to_rank, merge_adapter, save_adapter
@@ -113,7 +113,7 @@ def test_every_checkpoint_of_a_training_with_a_rank_is_cut_to_it(tiny_encoder, t
         ({"final_epochs": -1}, "at least 0 and below"),
         ({"final_epochs": 3}, "at least 0 and below"),
         ({"final_epochs": 1}, "no sentence of the train split with the field 'corpus' is labelled"),
-        ({"unlabelled_share": 1.5}, "between 0 and 1"),
+        ({"negative_share": 1.5}, "between 0 and 1"),
     ],
 )
 def test_a_recipe_that_cannot_be_followed_is_an_error(tmp_path, small_job, recipe, problem):

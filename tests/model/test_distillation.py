@@ -8,13 +8,14 @@ import torch
 from torch.distributions import Bernoulli, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from newsstance.configuration.schema import TrainerConfig
+from newsstance.configuration.groups import TrainerConfig
 from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD
 from newsstance.errors import InputError
 from newsstance.model.cross_prediction import cross_predict
 from newsstance.model.targets import training_targets
 from newsstance.model.trainer import StanceTrainer
-from newsstance.model.training import TrainingJob, train
+from newsstance.model.training import train
+from newsstance.model.training_job import TrainingJob, seen_every_epoch
 from newsstance.stances import LabelledSentence, Stance
 
 LEARNS = {"epochs": 8, "learning_rate": 3e-3, "head_learning_rate": 1e-2, "batch_size": 8, "freeze_embeddings": False}
@@ -46,6 +47,16 @@ def test_targets_mix_labels_and_soft_labels_by_their_weight():
     assert soft == pytest.approx([0.5, 0.2, 0.0])
 
 
+def test_every_epoch_sees_what_has_a_stance_and_what_other_models_think_has_one(small_job):
+    stance = LabelledSentence("a", 0, "He denied it.", (Stance("denial"),), extra={SOFT_LABELS: [0.0, 0.05, 0.0]})
+    unsure = LabelledSentence("a", 1, "He was denied entry.", (), extra={SOFT_LABELS: [0.0, 0.2, 0.1]})
+    easy = LabelledSentence("a", 2, "It rained.", (), extra={SOFT_LABELS: [0.0, 0.1, 0.0]})
+    unknown = LabelledSentence("a", 3, "It snowed.", ())
+    job = replace(small_job, splits={"train": [stance, unsure, easy, unknown]})
+    assert seen_every_epoch(with_recipe(job, hard_negative_score=0.2)) == [True, True, False, False]
+    assert seen_every_epoch(with_recipe(job, hard_negative_score=None)) == [True, False, False, False]
+
+
 def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_path):
     """Every training sentence is scored as a denial: with all weight on the soft labels, denial is all there is."""
     learning = with_recipe(small_job, epochs=6, soft_label_weight=1.0)
@@ -62,6 +73,7 @@ def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_pa
     [
         ({"soft_label_weight": 1.5}, "soft_label_weight=1.5: must be between 0 and 1"),
         ({"consistency_weight": -1}, "consistency_weight=-1"),
+        ({"hard_negative_score": 2.0}, "hard_negative_score=2.0: must be between 0 and 1"),
     ],
 )
 def test_recipes_that_cannot_be_followed(small_job, tmp_path, recipe, reason):

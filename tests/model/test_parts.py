@@ -11,10 +11,10 @@ from newsstance.model.sampling import LengthGroupedBatches
 
 
 def test_the_final_epochs_draw_only_their_sentences_and_as_many():
-    labelled = [index % 5 == 0 for index in range(100)]
+    always = [index % 5 == 0 for index in range(100)]
     final = [index < 60 for index in range(100)]
     batches = LengthGroupedBatches(
-        [10] * 100, batch_size=8, seed=3, labelled=labelled, unlabelled_share=0.5, final=final, final_from=2
+        [10] * 100, batch_size=8, seed=3, always=always, others_share=0.5, final=final, final_from=2
     )
     steps = len(batches)
     for epoch, allowed in ((0, 100), (1, 100), (2, 60), (3, 60)):
@@ -23,7 +23,7 @@ def test_the_final_epochs_draw_only_their_sentences_and_as_many():
         assert len(list(batches)) == steps
         assert len(drawn) == 20 + 40
         assert max(drawn) < allowed
-        assert {index for index in range(allowed) if labelled[index]} <= set(drawn)
+        assert {index for index in range(allowed) if always[index]} <= set(drawn)
         assert allowed == 60 or max(drawn) >= 60
 
 
@@ -69,15 +69,15 @@ def test_processes_share_each_batch_and_see_no_sentence_twice(sentences, process
     assert len(seen) == len(set(seen)) > sentences - processes
 
 
-def test_an_epoch_holds_every_labelled_sentence_and_another_share_of_the_rest_each_time():
-    labelled = [n % 5 == 0 for n in range(100)]
-    batches = LengthGroupedBatches([10] * 100, batch_size=8, seed=3, labelled=labelled, unlabelled_share=0.25)
+def test_an_epoch_holds_every_marked_sentence_and_another_share_of_the_rest_each_time():
+    always = [n % 5 == 0 for n in range(100)]
+    batches = LengthGroupedBatches([10] * 100, batch_size=8, seed=3, always=always, others_share=0.25)
     first = in_order(batches)
     batches.set_epoch(1)
     second = in_order(batches)
     assert len(first) == len(set(first)) == 20 + 20
     assert len(batches) == len(list(batches)) == 5
-    assert {n for n in range(100) if labelled[n]} <= set(first) & set(second)
+    assert {n for n in range(100) if always[n]} <= set(first) & set(second)
     assert set(first) != set(second)
 
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from newsstance.configuration.schema import RangeConfig, SearchConfig, TrackerConfig, TrainerConfig
+from newsstance.configuration.groups import RangeConfig, SearchConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.search import SEARCH, search

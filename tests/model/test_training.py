@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
+from newsstance.configuration.groups import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
 from newsstance.model.calibration import macro_f1
 from newsstance.model.checkpoints import CHECKPOINTS
-from newsstance.model.training import TrainingJob, indicators, is_trained, train
+from newsstance.model.targets import indicators
+from newsstance.model.training import is_trained, train
+from newsstance.model.training_job import TrainingJob
 from newsstance.stances import LabelledSentence, Stance
 
 WORDS = {"acknowledgement": "admitted", "denial": "denied", "third_party_skepticism": "doubted"}

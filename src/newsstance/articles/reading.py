@@ -16,7 +16,7 @@ from newsstance.articles.inflating import open_content
 from newsstance.articles.inputs import InputFile, find_inputs
 from newsstance.articles.records import FIELDS, Record, RecordSettings
 from newsstance.articles.workers import convert_all
-from newsstance.configuration.schema import InputFormat, ReaderConfig
+from newsstance.configuration.groups import InputFormat, ReaderConfig
 from newsstance.errors import InputError
 
 LOG = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from newsstance.commands.evaluate import evaluation_folder
-from newsstance.configuration.schema import CompareConfig
+from newsstance.configuration.commands import CompareConfig
 from newsstance.errors import InputError
 from newsstance.provenance import Run
 

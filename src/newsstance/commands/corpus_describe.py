@@ -12,8 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from newsstance.configuration.commands import CorpusDescribeConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.configuration.overrides import group_options
-from newsstance.configuration.schema import CorpusConfig, CorpusDescribeConfig
 from newsstance.configuration.typed import to_typed
 from newsstance.corpus.distance import Distance, measure_distance
 from newsstance.corpus.embedding import embed

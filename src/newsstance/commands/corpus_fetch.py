@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from newsstance.commands.corpus_validate import as_list
-from newsstance.configuration.schema import CorpusFetchConfig, FetchMethod
+from newsstance.configuration.commands import CorpusFetchConfig, FetchMethod
 from newsstance.corpus.fetching import Fetcher, fetch_by_git, find_in, hash_file
 from newsstance.corpus.rebuilding import Rebuilt, rebuild
 from newsstance.corpus.source_texts import FindFile

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from newsstance.configuration.schema import CorpusSplitConfig
+from newsstance.configuration.commands import CorpusSplitConfig
 from newsstance.corpus.loading import data_hash, load_corpus
 from newsstance.corpus.splitting import imbalance, split_by_article
 from newsstance.provenance import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from newsstance.configuration.schema import CorpusValidateConfig
+from newsstance.configuration.commands import CorpusValidateConfig
 from newsstance.corpus.validation import Validation, validate_corpus
 from newsstance.errors import InputError
 from newsstance.provenance import Run

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from newsstance.commands.train import training_job
-from newsstance.configuration.schema import CrossPredictConfig
+from newsstance.configuration.commands import CrossPredictConfig
 from newsstance.model.processes import rank
 from newsstance.provenance import Run
 

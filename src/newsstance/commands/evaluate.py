@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from newsstance.configuration.schema import CorpusConfig, EvaluateConfig
+from newsstance.configuration.commands import EvaluateConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.errors import InputError
 from newsstance.provenance import Run
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstance.configuration.schema import ExportConfig
+from newsstance.configuration.commands import ExportConfig
 from newsstance.errors import InputError
 from newsstance.provenance import Run
 
@@ -51,7 +51,7 @@ def _train_first_pass(
     from newsstance.articles.reading import read_articles
     from newsstance.articles.rejects import RejectLog
     from newsstance.articles.segmentation import split_sentences
-    from newsstance.configuration.schema import BackendConfig
+    from newsstance.configuration.groups import BackendConfig
     from newsstance.inference.backends import load_backend
     from newsstance.inference.exported_backend import ExportedClassifier
     from newsstance.inference.first_pass_training import train_first_pass

@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from newsstance.commands.table import Command
-from newsstance.configuration import resolvers, schema
+from newsstance.configuration import commands, resolvers
 from newsstance.configuration.overrides import expand_shorthands
 from newsstance.configuration.typed import to_plain, to_typed
 from newsstance.errors import InputError
@@ -49,7 +49,7 @@ def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     resolvers.register()
-    config_class: type[Any] = getattr(schema, command.schema)
+    config_class: type[Any] = getattr(commands, command.schema)
     # Hydra takes its flags in front of all overrides, or behind them.
     in_order = sorted(arguments, key=lambda word: word not in {"-m", "--multirun"})
     expanded = expand_shorthands(in_order, config_class, _config_dirs(arguments))

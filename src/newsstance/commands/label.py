@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from newsstance.configuration.schema import LabelConfig
+from newsstance.configuration.commands import LabelConfig
 from newsstance.provenance import Run
 
 if TYPE_CHECKING:

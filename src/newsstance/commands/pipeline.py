@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from newsstance.commands.predict import print_summary
 from newsstance.commands.train import training_job
-from newsstance.configuration.schema import PipelineConfig
+from newsstance.configuration.commands import PipelineConfig
 from newsstance.provenance import Run
 from newsstance.resources import data_dir
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from newsstance.evaluation.result import Evaluation
     from newsstance.inference.job import PredictionSummary
     from newsstance.model.classifier import StanceClassifier
-    from newsstance.model.training import TrainingJob
+    from newsstance.model.training_job import TrainingJob
 
 LOG = logging.getLogger(__name__)
 

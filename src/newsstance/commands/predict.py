@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstance.configuration.schema import BackendConfig, PredictConfig
+from newsstance.configuration.commands import PredictConfig
+from newsstance.configuration.groups import BackendConfig
 from newsstance.provenance import Run
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ class Command:
 
     Attributes:
         name: As typed, e.g. ``corpus validate``.
-        schema: Name of its config class in `newsstance.configuration.schema`.
+        schema: Name of its config class in `newsstance.configuration.commands`.
         summary: One line of help.
         examples: Command lines for its help.
     """

@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstance.configuration.schema import CorpusConfig, CrossPredictConfig, PipelineConfig, TrainConfig
+from newsstance.configuration.commands import CrossPredictConfig, PipelineConfig, TrainConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.errors import InputError
 from newsstance.model.processes import rank
 from newsstance.provenance import Run
 
 if TYPE_CHECKING:
     from newsstance.model.classifier import StanceClassifier
-    from newsstance.model.training import TrainingJob
+    from newsstance.model.training_job import TrainingJob
     from newsstance.stances import LabelledSentence
 
 LOG = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def training_job(config: TrainConfig | PipelineConfig | CrossPredictConfig) -> T
     """Read and split the corpus of ``config``, and put the job of training on it together."""
     from newsstance.corpus.loading import data_hash, load_corpus
     from newsstance.corpus.splitting import split_by_article
-    from newsstance.model.training import TrainingJob
+    from newsstance.model.training_job import TrainingJob
 
     sentences = load_corpus(config.corpus)
     splits = split_by_article(sentences, config.corpus.split)

@@ -1,7 +1,7 @@
 """Short forms of the command line: ``corpus=my.jsonl``, ``encoder=org/name``, ``output=folder``.
 
 A key such as ``corpus`` is a Hydra config group, so that ``corpus=invented`` picks a config. A value that is no config
-of the group is taken as the path or name that the group is about (see `newsstance.configuration.schema.shorthand`).
+of the group is taken as the path or name that the group is about (see `newsstance.configuration.keys.shorthand`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
 from hydra.errors import HydraException
 
-from newsstance.configuration.schema import shorthand, takes_any_key, text_keys
+from newsstance.configuration.keys import shorthand, takes_any_key, text_keys
 from newsstance.errors import InputError
 from newsstance.resources import configs_dir
 

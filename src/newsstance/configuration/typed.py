@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from newsstance.configuration.schema import GROUPS
+from newsstance.configuration.groups import GROUPS
 from newsstance.errors import InputError
 
 Config = TypeVar("Config")

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.configuration.overrides import group_options
-from newsstance.configuration.schema import CorpusConfig
 from newsstance.corpus.hub import is_hub_path, read_hub_rows
 from newsstance.corpus.records import RecordParser
 from newsstance.corpus.tables import Fault, Row, find_files, read_rows

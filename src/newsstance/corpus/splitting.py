@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from newsstance.configuration.schema import SplitConfig
+from newsstance.configuration.groups import SplitConfig
 from newsstance.corpus.duplicates import find_repeats
 from newsstance.errors import InputError
 from newsstance.stances import LABELS, Label, LabelledSentence, in_label_order

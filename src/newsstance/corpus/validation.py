@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from newsstance.configuration.schema import CorpusConfig
+from newsstance.configuration.groups import CorpusConfig
 from newsstance.corpus.duplicates import find_repeats, find_shared, normalise
 from newsstance.corpus.loading import Located, iterate_corpus
 from newsstance.corpus.splitting import split_by_article

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from newsstance.configuration.schema import EvaluationConfig
+from newsstance.configuration.groups import EvaluationConfig
 from newsstance.errors import InputError
 from newsstance.evaluation.embedder import Embedder
 from newsstance.evaluation.metrics import Output, indicators

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from newsstance.configuration.schema import EncoderConfig
+from newsstance.configuration.groups import EncoderConfig
 from newsstance.errors import InputError
 
 

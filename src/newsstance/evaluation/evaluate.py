@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from newsstance.configuration.schema import EvaluationConfig, Neighbours
+from newsstance.configuration.groups import EvaluationConfig, Neighbours
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.evaluation.baselines import Baseline, make_baselines

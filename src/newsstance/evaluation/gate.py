@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newsstance.configuration.schema import GateConfig
+from newsstance.configuration.groups import GateConfig
 from newsstance.errors import GateError, InputError
 from newsstance.evaluation.comparison import check_same_sentences, compare_evaluations
 from newsstance.evaluation.figures import Estimate

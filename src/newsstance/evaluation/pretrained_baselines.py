@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from newsstance.configuration.schema import EncoderConfig
+from newsstance.configuration.groups import EncoderConfig
 from newsstance.errors import InputError
 from newsstance.evaluation.baselines import gold_matrix
 from newsstance.evaluation.metrics import Output

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from newsstance.configuration.schema import EvaluationConfig
+from newsstance.configuration.groups import EvaluationConfig
 from newsstance.evaluation import calibration, metrics
 from newsstance.evaluation.baselines import Baseline
 from newsstance.evaluation.intervals import ArticleBootstrap

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsstance.configuration.schema import BackendConfig, Precision
+from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.errors import InputError
 from newsstance.model.cpu import cpu_flags, multiplies_bf16
 from newsstance.model.export_record import ExportRecord

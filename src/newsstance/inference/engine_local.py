@@ -11,7 +11,7 @@ from typing import Any
 
 from newsstance.articles.inputs import InputFile
 from newsstance.articles.rejects import RejectLog
-from newsstance.configuration.schema import OutputConfig, OutputFormat, ReaderConfig
+from newsstance.configuration.groups import OutputConfig, OutputFormat, ReaderConfig
 from newsstance.errors import InputError
 from newsstance.inference.findings import Findings
 from newsstance.inference.manifest import REJECTS, Manifest, lock, open_manifest, remove_unfinished

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from newsstance.articles.article import Position
-from newsstance.configuration.schema import EngineConfig
+from newsstance.configuration.groups import EngineConfig
 from newsstance.errors import InputError
 from newsstance.inference.engine_local import Job, fill_folder
 from newsstance.inference.findings import Findings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from newsstance.configuration.schema import BackendConfig
+from newsstance.configuration.groups import BackendConfig
 from newsstance.errors import InputError
 from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, padded, unique_sentences
 from newsstance.model.cpu import cores

@@ -11,7 +11,8 @@ from random import Random
 import numpy as np
 from tokenizers import Tokenizer
 
-from newsstance.configuration.schema import BackendConfig, ExportConfig, Precision
+from newsstance.configuration.commands import ExportConfig
+from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.errors import InputError
 from newsstance.inference.backends import load_backend
 from newsstance.model import export

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from newsstance.articles.inputs import InputFile, find_inputs, fingerprint
-from newsstance.configuration.schema import EngineConfig, OutputConfig, OutputFormat, ReaderConfig
+from newsstance.configuration.groups import EngineConfig, OutputConfig, OutputFormat, ReaderConfig
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.inference.engine_local import Job, fill_folder, write_file

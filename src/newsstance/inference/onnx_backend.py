@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from newsstance.configuration.schema import BackendConfig
+from newsstance.configuration.groups import BackendConfig
 from newsstance.errors import InputError
 from newsstance.inference.exported_backend import ExportedClassifier
 

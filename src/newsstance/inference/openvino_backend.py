@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from newsstance.configuration.schema import BackendConfig, Precision
+from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.errors import InputError
 from newsstance.inference.exported_backend import ExportedClassifier
 from newsstance.model.cpu import cores

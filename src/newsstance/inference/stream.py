@@ -20,7 +20,7 @@ from newsstance.articles.portions import PORTION_SENTENCES
 from newsstance.articles.reading import read_files
 from newsstance.articles.rejects import RejectLog
 from newsstance.articles.segmentation import split_sentences
-from newsstance.configuration.schema import ReaderConfig
+from newsstance.configuration.groups import ReaderConfig
 from newsstance.stances import Sentence
 
 PORTIONS_AHEAD = 2

@@ -11,7 +11,7 @@ from typing import Any
 from newsstance.articles.article import Article
 from newsstance.articles.reading import read_articles
 from newsstance.articles.rejects import RejectLog
-from newsstance.configuration.schema import LabelOutputConfig, OutputFormat, ReaderConfig
+from newsstance.configuration.groups import LabelOutputConfig, OutputFormat, ReaderConfig
 from newsstance.labelling.labeller import Labeller
 from newsstance.labelling.records import label_articles, parquet_schema
 from newsstance.progress import counted

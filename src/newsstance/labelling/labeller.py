@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from newsstance.configuration.schema import BackendConfig, LabellerConfig
+from newsstance.configuration.groups import BackendConfig, LabellerConfig
 from newsstance.errors import InputError
 from newsstance.stances import Stance, from_scores
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from newsstance.configuration.schema import EncoderConfig
+    from newsstance.configuration.groups import EncoderConfig
 
 LOG = logging.getLogger(__name__)
 

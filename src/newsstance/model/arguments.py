@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsstance.configuration.schema import TrainerConfig
+from newsstance.configuration.groups import TrainerConfig
 from newsstance.model.processes import processes
 from newsstance.model.processor import uses_bf16
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from newsstance.configuration.schema import BackendConfig
+from newsstance.configuration.groups import BackendConfig
 from newsstance.errors import InputError
 from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, unique_sentences
 from newsstance.model.location import SHIPPED, find_model

@@ -17,7 +17,8 @@ from scipy.special import expit, logit
 
 from newsstance.corpus.splitting import fold_by_article
 from newsstance.errors import InputError
-from newsstance.model.training import TrainingJob, check_job, train
+from newsstance.model.training import train
+from newsstance.model.training_job import TrainingJob, check_job
 from newsstance.stances import LABELS, LabelledSentence
 
 if TYPE_CHECKING:

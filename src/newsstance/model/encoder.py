@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstance.configuration.schema import EncoderConfig
+from newsstance.configuration.groups import EncoderConfig
 from newsstance.errors import InputError
 from newsstance.model.location import SHIPPED, find_model
 from newsstance.stances import LABELS

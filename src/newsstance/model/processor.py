@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newsstance.configuration.schema import Precision
+from newsstance.configuration.groups import Precision
 from newsstance.model.cpu import cores, multiplies_bf16
 
 

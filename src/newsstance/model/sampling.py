@@ -8,6 +8,12 @@ import numpy as np
 from torch.utils.data import Sampler
 
 
+def sentences_an_epoch(always: Sequence[bool] | np.ndarray, others_share: float) -> int:
+    """Sentences that an epoch draws: those that ``always`` marks, and a share of the others."""
+    kept = int(np.asarray(always, dtype=bool).sum())
+    return kept + round(others_share * (len(always) - kept))
+
+
 def steps_an_epoch(sentences: int, batch_size: int, processes: int = 1) -> int:
     """Batches that `LengthGroupedBatches` makes of so many sentences."""
     full, rest = divmod(sentences, batch_size)
@@ -24,10 +30,11 @@ class LengthGroupedBatches(Sampler[list[int]]):
 
     Attributes:
         lengths: Tokens of each sentence.
-        labelled: Whether each sentence carries a label.
-        unlabelled_share: Share of the sentences without a label that an epoch draws, others each epoch. Four in five
-            sentences of news carry none, and most of those teach nothing new a second time.
-        final: Which sentences the epochs from ``final_from`` on draw, the labelled first, and as many as the others do.
+        always: Which sentences every epoch draws; all, where not given.
+        others_share: Share of the others that an epoch draws, another share each time. Four in five sentences of news
+            carry no stance, and most of those teach nothing new a second time.
+        final: Which sentences the epochs from ``final_from`` on draw, those of ``always`` first, and as many as the
+            other epochs do.
         final_from: The first such epoch; None for none.
         batch_size: Sentences a step, of all processes together; a multiple of ``processes``.
         seed: Seed of the order.
@@ -42,8 +49,8 @@ class LengthGroupedBatches(Sampler[list[int]]):
         batch_size: int,
         seed: int,
         *,
-        labelled: Sequence[bool] | None = None,
-        unlabelled_share: float = 1.0,
+        always: Sequence[bool] | None = None,
+        others_share: float = 1.0,
         final: Sequence[bool] | None = None,
         final_from: int | None = None,
         pool_batches: int = 50,
@@ -51,9 +58,9 @@ class LengthGroupedBatches(Sampler[list[int]]):
         rank: int = 0,
     ) -> None:
         self.lengths = np.asarray(lengths)
-        self.labelled = np.ones(len(lengths), dtype=bool) if labelled is None else np.asarray(labelled, dtype=bool)
-        self.drawn = int(self.labelled.sum()) + round(unlabelled_share * int((~self.labelled).sum()))
-        self.final = np.ones_like(self.labelled) if final is None else np.asarray(final, dtype=bool)
+        self.always = np.ones(len(lengths), dtype=bool) if always is None else np.asarray(always, dtype=bool)
+        self.drawn = sentences_an_epoch(self.always, others_share)
+        self.final = np.ones_like(self.always) if final is None else np.asarray(final, dtype=bool)
         self.final_from = final_from
         self.batch_size = batch_size
         self.seed = seed
@@ -76,11 +83,11 @@ class LengthGroupedBatches(Sampler[list[int]]):
                 yield [int(index) for index in batch[self.rank : whole : self.processes]]
 
     def _draw(self, generator: np.random.Generator) -> np.ndarray:
-        """The sentences of this epoch: the labelled ones, and as many others as fill it, over again where they end."""
+        """The sentences of this epoch: those of ``always``, then others until it is full, over again where they end."""
         is_final = self.final_from is not None and self.epoch >= self.final_from
-        allowed = self.final if is_final else np.ones_like(self.labelled)
-        labelled, others = np.flatnonzero(self.labelled & allowed), np.flatnonzero(~self.labelled & allowed)
-        return np.resize(np.concatenate([labelled, generator.permutation(others)]), self.drawn)
+        allowed = self.final if is_final else np.ones_like(self.always)
+        first, others = np.flatnonzero(self.always & allowed), np.flatnonzero(~self.always & allowed)
+        return np.resize(np.concatenate([first, generator.permutation(others)]), self.drawn)
 
     def _batches(self) -> list[np.ndarray]:
         """The batches of all processes together, the one short batch last."""

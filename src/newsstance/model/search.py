@@ -17,13 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstance.configuration.schema import SearchConfig, TrainerConfig
+from newsstance.configuration.groups import SearchConfig, TrainerConfig
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import DivergedError, InputError
 from newsstance.model.metadata import FILE_NAME
 from newsstance.model.processes import processes
 from newsstance.model.space import check_space, default_values, suggest, with_values
-from newsstance.model.training import TrainingJob, is_trained, train
+from newsstance.model.training import is_trained, train
+from newsstance.model.training_job import TrainingJob
 from newsstance.provenance import hash_json
 from newsstance.writing import write_text
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from newsstance.configuration.schema import EncoderConfig
+from newsstance.configuration.groups import EncoderConfig
 from newsstance.errors import InputError
 from newsstance.model.adapter import WEIGHTS_FILE
 from newsstance.model.metadata import FILE_NAME, ModelMetadata

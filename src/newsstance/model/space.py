@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from newsstance.configuration.schema import RangeConfig, TrainerConfig
+from newsstance.configuration.groups import RangeConfig, TrainerConfig
 from newsstance.configuration.typed import describe
 from newsstance.errors import InputError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from newsstance.configuration.schema import TrackerConfig
+from newsstance.configuration.groups import TrackerConfig
 from newsstance.errors import InputError
 from newsstance.model.location import OUTPUTS
 

@@ -22,7 +22,7 @@ from transformers import (
 from transformers.trainer_callback import TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
-from newsstance.configuration.schema import TrainerConfig
+from newsstance.configuration.groups import TrainerConfig
 from newsstance.errors import DivergedError
 from newsstance.model.adapter import cut_to_rank
 from newsstance.model.calibration import macro_f1
@@ -45,13 +45,13 @@ class StanceTrainer(Trainer):
         self,
         *,
         recipe: TrainerConfig,
-        labelled: Sequence[bool] | None = None,
+        always: Sequence[bool] | None = None,
         final: Sequence[bool] | None = None,
         watch: Callable[[int, float], None] | None = None,
         **options: Any,
     ) -> None:
         self.recipe = recipe
-        self.labelled = labelled
+        self.always = always
         self.final = final
         self.messages = ProgressMessages()
         watchers = [Watcher(watch)] if watch else []
@@ -117,8 +117,8 @@ class StanceTrainer(Trainer):
             [len(ids) for ids in rows["input_ids"]],
             self.recipe.batch_size,
             self.args.seed,
-            labelled=self.labelled,
-            unlabelled_share=self.recipe.unlabelled_share,
+            always=self.always,
+            others_share=self.recipe.negative_share,
             final=self.final,
             final_from=math.ceil(self.recipe.epochs) - self.recipe.final_epochs if self.recipe.final_epochs else None,
             processes=self.args.world_size,

@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from newsstance.configuration.schema import EncoderConfig, TrackerConfig, TrainerConfig
-from newsstance.configuration.typed import to_plain
-from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD
-from newsstance.errors import InputError
+from newsstance.configuration.groups import EncoderConfig
+from newsstance.corpus.soft_labels import SOFT_LABELS
 from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
 from newsstance.model.calibration import calibrate, fold_calibration, macro_f1
@@ -29,13 +26,21 @@ from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import freeze, freeze_all_but_matrices, load_encoder
 from newsstance.model.location import SHIPPED
 from newsstance.model.metadata import ModelMetadata
-from newsstance.model.processes import processes, rank
+from newsstance.model.processes import rank
 from newsstance.model.processor import use_all_cores
-from newsstance.model.shipped import shipped_encoder, shipped_identity
+from newsstance.model.shipped import shipped_encoder
 from newsstance.model.targets import indicators, training_targets
 from newsstance.model.tracking import prepare_tracker, tracker_closed
-from newsstance.provenance import code_revision, hash_json, library_versions
-from newsstance.stances import LABELS, LabelledSentence
+from newsstance.model.training_job import (
+    Splits,
+    TrainingJob,
+    check_job,
+    final_sentences,
+    of_final_epochs,
+    seen_every_epoch,
+)
+from newsstance.provenance import code_revision, library_versions
+from newsstance.stances import LabelledSentence
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -45,49 +50,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-Splits = dict[str, list[LabelledSentence]]
 ADAPTER = "adapter"
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """All that decides a trained model.
-
-    Attributes:
-        splits: Sentences of the train, validation and test split.
-        data_hash: Hash of the corpus.
-        encoder: The encoder to fine-tune.
-        trainer: The recipe.
-        tracker: Where progress is reported; does not change the model.
-        seed: Seed of head, order and dropout.
-    """
-
-    splits: Splits
-    data_hash: str
-    encoder: EncoderConfig
-    trainer: TrainerConfig
-    tracker: TrackerConfig
-    seed: int
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The part of the configuration that decides the model, as plain values."""
-        encoder = to_plain(self.encoder)
-        if self.encoder.name == SHIPPED:
-            encoder["revision"] = shipped_identity()  # another version of the package ships another model
-        return {"encoder": encoder, "trainer": to_plain(self.trainer), "seed": self.seed}
-
-    @property
-    def key(self) -> str:
-        """Hash of config, seed, data, split and soft labels; equal keys mean the same model."""
-        members = {name: sorted({sentence.doc for sentence in part}) for name, part in self.splits.items()}
-        decides = {"config": self.config, "data": self.data_hash, "splits": members}
-        soft = [
-            [sentence.text, sentence.extra[SOFT_LABELS], bool(sentence.extra.get(UNREAD))]
-            for sentence in self.splits["train"]
-            if SOFT_LABELS in sentence.extra
-        ]
-        return hash_json(decides | ({"soft_labels": soft} if soft else {}))
 
 
 def train(
@@ -151,62 +114,6 @@ def is_trained(job: TrainingJob, folder: Path) -> bool:
     return metadata is not None and metadata.key == job.key
 
 
-def check_job(job: TrainingJob) -> None:
-    """Whether the job can be trained at all.
-
-    Raises:
-        InputError: On splits that cannot be trained on, or a recipe that cannot be followed.
-    """
-    _check_splits(job.splits)
-    _check_recipe(job)
-
-
-def _check_splits(splits: Splits) -> None:
-    for name in ("train", "validation"):
-        if not splits[name]:
-            articles = len({sentence.doc for part in splits.values() for sentence in part})
-            raise InputError(f"the {name} split is empty: the corpus has {articles} articles, training needs more")
-    present = {label for sentence in splits["train"] for label in sentence.labels}
-    missing = [label for label in LABELS if label not in present]
-    if missing:
-        raise InputError(
-            f"the training split has no sentence labelled {', '.join(missing)}: a model needs some of each label"
-        )
-
-
-def _check_recipe(job: TrainingJob) -> None:
-    recipe = job.trainer
-    if recipe.batch_size % processes():
-        raise InputError(
-            f"trainer.batch_size={recipe.batch_size}: is shared by {processes()} processes, give a multiple of that"
-        )
-    if not 0 <= recipe.unlabelled_share <= 1:
-        raise InputError(f"trainer.unlabelled_share={recipe.unlabelled_share}: must be between 0 and 1")
-    if not 0 <= recipe.soft_label_weight <= 1:
-        raise InputError(f"trainer.soft_label_weight={recipe.soft_label_weight}: must be between 0 and 1")
-    if recipe.consistency_weight < 0:
-        raise InputError(f"trainer.consistency_weight={recipe.consistency_weight}: must be at least 0")
-    if not 0 <= recipe.final_epochs < recipe.epochs:
-        raise InputError(
-            f"trainer.final_epochs={recipe.final_epochs}: must be at least 0 and below trainer.epochs={recipe.epochs}"
-        )
-    if recipe.final_epochs:
-        for split in ("train", "validation"):
-            missing = set(LABELS) - {label for sentence in _final_sentences(job, split) for label in sentence.labels}
-            if missing:
-                raise InputError(
-                    f"trainer.final_epochs={recipe.final_epochs}: no sentence of the {split} split with the field "
-                    f"{recipe.final_field!r} is labelled {', '.join(sorted(missing))}; give another "
-                    "trainer.final_field, or trainer.final_epochs=0"
-                )
-    if recipe.adapter_rank is None:
-        return
-    if recipe.adapter_rank < 1:
-        raise InputError(f"trainer.adapter_rank={recipe.adapter_rank}: must be at least 1, or null for no adapter")
-    if not (recipe.matrices_only and recipe.freeze_embeddings):
-        raise InputError("trainer.adapter_rank: needs trainer.matrices_only=true and trainer.freeze_embeddings=true")
-
-
 def _run_trainer(
     job: TrainingJob,
     model: PreTrainedModel,
@@ -217,15 +124,17 @@ def _run_trainer(
     watch: Callable[[int, float], None] | None,
     tracked_in: Path,
 ) -> None:
+    from newsstance.model.sampling import sentences_an_epoch
     from newsstance.model.trainer import KeepLowRank, StanceTrainer
 
+    always = seen_every_epoch(job)
     datasets = tokenize_splits(job.splits, tokenizer, job.trainer.soft_label_weight)
     checkpoints = folder / CHECKPOINTS
     report_to = prepare_tracker(job.tracker, tracked_in)
     arguments = training_arguments(
         job.trainer,
         checkpoints,
-        sentences=sentences_an_epoch(job),
+        sentences=sentences_an_epoch(always, job.trainer.negative_share),
         seed=job.seed,
         report_to=report_to,
         run_name=f"{job.tracker.project}-{job.key}",
@@ -237,11 +146,11 @@ def _run_trainer(
         model=model,
         args=arguments,
         train_dataset=datasets["train"],
-        eval_dataset=datasets["validation"].select(_of_final_epochs(job, "validation").nonzero()[0]),
+        eval_dataset=datasets["validation"].select(of_final_epochs(job, "validation").nonzero()[0]),
         processing_class=tokenizer,
         recipe=job.trainer,
-        labelled=[bool(sentence.stances) for sentence in job.splits["train"]],
-        final=_of_final_epochs(job, "train").tolist(),
+        always=always,
+        final=of_final_epochs(job, "train").tolist(),
         watch=watch,
     )
     if job.trainer.adapter_rank is not None:
@@ -258,25 +167,6 @@ def _run_trainer(
                 remove_broken(checkpoints)
             raise
     trainer.accelerator.wait_for_everyone()
-
-
-def _of_final_epochs(job: TrainingJob, split: str) -> np.ndarray:
-    """Which sentences of a split the last epochs are about, as a mask; all, where the recipe has no such epochs."""
-    field, sentences = job.trainer.final_field, job.splits[split]
-    if not job.trainer.final_epochs:
-        return np.ones(len(sentences), dtype=bool)
-    return np.array([sentence.extra.get(field) is not None for sentence in sentences], dtype=bool)
-
-
-def _final_sentences(job: TrainingJob, split: str) -> list[LabelledSentence]:
-    """Those sentences of a split; of the validation split, what checkpoints are chosen and calibrated on."""
-    return [job.splits[split][index] for index in _of_final_epochs(job, split).nonzero()[0]]
-
-
-def sentences_an_epoch(job: TrainingJob) -> int:
-    """Sentences that one epoch sees."""
-    labelled = sum(bool(sentence.stances) for sentence in job.splits["train"])
-    return labelled + round(job.trainer.unlabelled_share * (len(job.splits["train"]) - labelled))
 
 
 def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase, soft_label_weight: float = 0.0) -> DatasetDict:
@@ -303,7 +193,7 @@ def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase, soft_lab
 def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> StanceClassifier:
     """Calibrate the model on validation sentences, and describe it."""
     classifier = StanceClassifier(model, tokenizer)
-    validation = _final_sentences(job, "validation")
+    validation = final_sentences(job, "validation")
     scores = classifier.predict_proba([sentence.text for sentence in validation])
     natural = _of_natural_density(validation)
     gold = indicators(validation)
