@@ -85,6 +85,8 @@ def test_of_unread_sentences_only_those_with_scores_are_used(tmp_path):
     assert not found.stances
 
 
-def test_the_shipped_soft_labels_know_every_sentence_of_the_shipped_corpus():
+def test_the_shipped_soft_labels_know_the_shipped_corpus_but_what_is_newer():
     sentences = load_corpus(CorpusConfig(paths=[str(data_dir() / "corpus")]))
-    assert all(SOFT_LABELS in s.extra for s in with_soft_labels(sentences, data_dir() / "soft_labels.parquet"))
+    scored = with_soft_labels(sentences, data_dir() / "soft_labels.parquet")
+    newer = {s.doc.partition("-")[0] for s in scored if SOFT_LABELS not in s.extra}
+    assert newer == {"c4"}, "a sentence that was reworded needs its scores under its new hash"
