@@ -47,13 +47,13 @@ def test_targets_mix_labels_and_soft_labels_by_their_weight():
     assert soft == pytest.approx([0.5, 0.2, 0.0])
 
 
-def test_every_epoch_sees_what_has_a_stance_and_what_other_models_think_has_one(small_job):
+def test_every_epoch_sees_what_has_a_stance_or_may_have_one_by_other_models(small_job):
     stance = LabelledSentence("a", 0, "He denied it.", (Stance("denial"),), extra={SOFT_LABELS: [0.0, 0.05, 0.0]})
     unsure = LabelledSentence("a", 1, "He was denied entry.", (), extra={SOFT_LABELS: [0.0, 0.2, 0.1]})
     easy = LabelledSentence("a", 2, "It rained.", (), extra={SOFT_LABELS: [0.0, 0.1, 0.0]})
     unknown = LabelledSentence("a", 3, "It snowed.", ())
     job = replace(small_job, splits={"train": [stance, unsure, easy, unknown]})
-    assert seen_every_epoch(with_recipe(job, hard_negative_score=0.2)) == [True, True, False, False]
+    assert seen_every_epoch(with_recipe(job, hard_negative_score=0.2)) == [True, True, False, True]
     assert seen_every_epoch(with_recipe(job, hard_negative_score=None)) == [True, False, False, False]
 
 
@@ -74,6 +74,7 @@ def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_pa
         ({"soft_label_weight": 1.5}, "soft_label_weight=1.5: must be between 0 and 1"),
         ({"consistency_weight": -1}, "consistency_weight=-1"),
         ({"hard_negative_score": 2.0}, "hard_negative_score=2.0: must be between 0 and 1"),
+        ({"hard_negative_score": 0.1}, "hard_negative_score=0.1: needs soft labels"),
     ],
 )
 def test_recipes_that_cannot_be_followed(small_job, tmp_path, recipe, reason):

@@ -46,6 +46,9 @@ def cross_predict(
     Models are kept in ``folder``, so that a killed run goes on, and so that runs with ``only`` in several processes or
     on several machines that share the folder divide the work.
 
+    An encoder that has learned from these sentences already, such as the shipped model from the shipped corpora, makes
+    no unseen fold.
+
     Args:
         job: Recipe and splits; within each fold its validation sentences stop and calibrate, all others train.
         sentences: The sentences of ``job``, all splits together.

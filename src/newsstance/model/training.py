@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from newsstance.configuration.groups import EncoderConfig
 from newsstance.corpus.soft_labels import SOFT_LABELS
 from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
@@ -24,11 +23,9 @@ from newsstance.model.checkpoints import (
 )
 from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import freeze, freeze_all_but_matrices, load_encoder
-from newsstance.model.location import SHIPPED
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processes import rank
 from newsstance.model.processor import use_all_cores
-from newsstance.model.shipped import shipped_encoder
 from newsstance.model.targets import indicators, training_targets
 from newsstance.model.tracking import prepare_tracker, tracker_closed
 from newsstance.model.training_job import (
@@ -89,21 +86,21 @@ def train(
     freeze(model, embeddings=job.trainer.freeze_embeddings, layers=job.trainer.freeze_layers)
     if job.trainer.matrices_only:
         freeze_all_but_matrices(model)
-    base = shipped_encoder() if job.encoder.name == SHIPPED else job.encoder
-    before = block_matrices(model if base is job.encoder else load_encoder(base)[0])
+    goes_on = job.base_encoder != job.encoder
+    before = block_matrices(load_encoder(job.base_encoder)[0] if goes_on and job.trainer.adapter_rank else model)
     _run_trainer(job, model, tokenizer, before, folder, watch=watch, tracked_in=tracked_in or folder)
     classifier = _finish(job, model, tokenizer)
     if rank() == 0:
         with full_disk_named(folder):
-            _save(job, classifier, base, before, folder)
+            _save(job, classifier, before, folder)
     return classifier
 
 
-def _save(job: TrainingJob, classifier: StanceClassifier, base: EncoderConfig, before: Matrices, folder: Path) -> None:
+def _save(job: TrainingJob, classifier: StanceClassifier, before: Matrices, folder: Path) -> None:
     cut, metadata = job.trainer.adapter_rank, classifier.metadata
     if cut is not None and metadata is not None:
         adapter = folder / ADAPTER
-        save_adapter(classifier.model, before, adapter, rank=cut, encoder=base, metadata=metadata)
+        save_adapter(classifier.model, before, adapter, rank=cut, encoder=job.base_encoder, metadata=metadata)
     classifier.save_pretrained(folder)
     shutil.rmtree(folder / CHECKPOINTS)
 
@@ -200,9 +197,9 @@ def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedToken
     calibration = calibrate(gold[natural], scores[natural])
     fold_calibration(model, calibration)
     metadata = ModelMetadata(
-        model_id=f"{Path(job.encoder.name).name}-{job.key[:8]}",
+        model_id=f"{Path(job.base_encoder.name).name}-{job.key[:8]}",
         key=job.key,
-        encoder=job.encoder.name,
+        encoder=job.base_encoder.name,
         max_tokens=int(tokenizer.model_max_length),
         calibration={"scale": _rounded(calibration.scale), "shift": _rounded(calibration.shift)},
         data_hash=job.data_hash,

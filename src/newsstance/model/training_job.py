@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD
 from newsstance.errors import InputError
 from newsstance.model.location import SHIPPED
 from newsstance.model.processes import processes
-from newsstance.model.shipped import shipped_identity
+from newsstance.model.shipped import shipped_encoder, shipped_identity
 from newsstance.provenance import hash_json
 from newsstance.stances import LABELS, LabelledSentence
 
@@ -49,6 +49,13 @@ class TrainingJob:
         return {"encoder": encoder, "trainer": to_plain(self.trainer), "seed": self.seed}
 
     @property
+    def base_encoder(self) -> EncoderConfig:
+        """The encoder that the result is a fine-tuning of: where it goes on from the shipped model, that one's own."""
+        if self.encoder.name != SHIPPED:
+            return self.encoder
+        return replace(shipped_encoder(), max_tokens=self.encoder.max_tokens)
+
+    @property
     def key(self) -> str:
         """Hash of config, seed, data, split and soft labels; equal keys mean the same model."""
         members = {name: sorted({sentence.doc for sentence in part}) for name, part in self.splits.items()}
@@ -75,10 +82,16 @@ def final_sentences(job: TrainingJob, split: str) -> list[LabelledSentence]:
 
 
 def seen_every_epoch(job: TrainingJob) -> list[bool]:
-    """Which training sentences each epoch sees: those with a stance, and those that other models think may have one."""
+    """Which training sentences each epoch sees: those with a stance, and the hard ones of the others.
+
+    Hard are those whose soft labels reach ``trainer.hard_negative_score``, and those that have none: nobody knows.
+    """
     hard = job.trainer.hard_negative_score
+    if hard is None:
+        return [bool(sentence.stances) for sentence in job.splits["train"]]
+    unknown = [1.0]
     return [
-        bool(sentence.stances) or (hard is not None and max(sentence.extra.get(SOFT_LABELS, [0.0])) >= hard)
+        bool(sentence.stances) or max(sentence.extra.get(SOFT_LABELS, unknown)) >= hard
         for sentence in job.splits["train"]
     ]
 
@@ -112,14 +125,9 @@ def _check_recipe(job: TrainingJob) -> None:
         raise InputError(
             f"trainer.batch_size={recipe.batch_size}: is shared by {processes()} processes, give a multiple of that"
         )
-    if not 0 <= recipe.negative_share <= 1:
-        raise InputError(f"trainer.negative_share={recipe.negative_share}: must be between 0 and 1")
+    _check_order(job)
     if not 0 <= recipe.soft_label_weight <= 1:
         raise InputError(f"trainer.soft_label_weight={recipe.soft_label_weight}: must be between 0 and 1")
-    if recipe.hard_negative_score is not None and not 0 <= recipe.hard_negative_score <= 1:
-        raise InputError(
-            f"trainer.hard_negative_score={recipe.hard_negative_score}: must be between 0 and 1, or null for none"
-        )
     if recipe.consistency_weight < 0:
         raise InputError(f"trainer.consistency_weight={recipe.consistency_weight}: must be at least 0")
     if not 0 <= recipe.final_epochs < recipe.epochs:
@@ -141,3 +149,18 @@ def _check_recipe(job: TrainingJob) -> None:
         raise InputError(f"trainer.adapter_rank={recipe.adapter_rank}: must be at least 1, or null for no adapter")
     if not (recipe.matrices_only and recipe.freeze_embeddings):
         raise InputError("trainer.adapter_rank: needs trainer.matrices_only=true and trainer.freeze_embeddings=true")
+
+
+def _check_order(job: TrainingJob) -> None:
+    recipe = job.trainer
+    if not 0 <= recipe.negative_share <= 1:
+        raise InputError(f"trainer.negative_share={recipe.negative_share}: must be between 0 and 1")
+    if recipe.hard_negative_score is not None and not 0 <= recipe.hard_negative_score <= 1:
+        raise InputError(
+            f"trainer.hard_negative_score={recipe.hard_negative_score}: must be between 0 and 1, or null for none"
+        )
+    if recipe.hard_negative_score is not None and not any(SOFT_LABELS in s.extra for s in job.splits["train"]):
+        raise InputError(
+            f"trainer.hard_negative_score={recipe.hard_negative_score}: needs soft labels to tell hard sentences by: "
+            "give corpus.soft_labels, or trainer.hard_negative_score=null"
+        )
