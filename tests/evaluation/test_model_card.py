@@ -53,6 +53,7 @@ def test_card_says_who_wrote_the_corpus(evaluation: Evaluation, tmp_path: Path) 
     ("trained_on", "says", "does_not_say"),
     [
         ("invented", "no sentence is from a real article", "are real news"),
+        ("held_back", "no sentence is from a real article", "are real news"),
         ("all", "the others are real news; all labels were read by language", "no sentence is from a real article"),
         ("real_news", "The texts of this corpus are real news; its labels were read by language models", "writers"),
         ("gold", "Judge the labels of that corpus", "language models"),

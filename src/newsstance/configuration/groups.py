@@ -148,9 +148,10 @@ class TrainerConfig:
         weight_decay: AdamW's weight decay.
         warmup_share: Share of the steps in which the learning rate rises.
         batch_size: Sentences a step.
-        negative_share: Share of the sentences without a stance that an epoch sees, another share each time.
-        hard_negative_score: Sentences without a stance whose soft labels (``corpus.soft_labels``) reach this score are
-            seen in every epoch, whatever ``negative_share``; null: treated as the others.
+        negative_share: Share of the sentences without a stance (and of those nobody has labelled) that an epoch sees,
+            another share each time.
+        hard_negative_score: Sentences without a stance whose soft labels (``corpus.soft_labels``) reach this score, or
+            that have none, are seen in every epoch, whatever ``negative_share``; null: treated as the others.
         positive_weight: Weight of a present label against an absent one in the loss.
         soft_label_weight: Share of the soft labels of ``corpus.soft_labels`` in what the model is trained towards, for
             sentences that have some; the rest are the labels themselves. Distils a larger model, or several, into this

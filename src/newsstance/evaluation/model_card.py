@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from newsstance.evaluation.result import Evaluation
 
 CARD_FILE = "README.md"
-WRITTEN_BY_MODELS = frozenset({"invented", "all"})
+WRITTEN_BY_MODELS = frozenset({"invented", "held_back", "all"})
 """Corpora that hold the shipped texts, which language models wrote; the card says so."""
 
 LABELLED_BY_MODELS = WRITTEN_BY_MODELS | {"real_news"}

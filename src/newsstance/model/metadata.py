@@ -11,7 +11,7 @@ from newsstance.errors import InputError
 
 FILE_NAME = "newsstance.json"
 ONNX_FILE = "model.onnx"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True)
