@@ -12,6 +12,7 @@ from newsstance.configuration.groups import TrainerConfig
 from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD
 from newsstance.errors import InputError
 from newsstance.model.cross_prediction import cross_predict
+from newsstance.model.sampling import LengthGroupedBatches
 from newsstance.model.targets import training_targets
 from newsstance.model.trainer import StanceTrainer
 from newsstance.model.training import train
@@ -55,6 +56,21 @@ def test_every_epoch_sees_what_has_a_stance_or_may_have_one_by_other_models(smal
     job = replace(small_job, splits={"train": [stance, unsure, easy, unknown]})
     assert seen_every_epoch(with_recipe(job, hard_negative_score=0.2)) == [True, True, False, True]
     assert seen_every_epoch(with_recipe(job, hard_negative_score=None)) == [True, False, False, False]
+
+
+def test_training_draws_the_sentences_that_every_epoch_sees(small_job, tmp_path, monkeypatch):
+    given = []
+
+    def spy(*arguments, **options):
+        given.append(options)
+        return LengthGroupedBatches(*arguments, **options)
+
+    monkeypatch.setattr("newsstance.model.trainer.LengthGroupedBatches", spy)
+    job = with_recipe(small_job, max_steps=1, negative_share=0.25)
+    train(job, tmp_path / "model")
+    assert given[0]["others_share"] == 0.25
+    assert given[0]["always"] == seen_every_epoch(job)
+    assert not all(given[0]["always"])
 
 
 def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_path):
