@@ -208,6 +208,23 @@ def test_a_loss_that_is_no_number_ends_the_training(tiny_encoder, tmp_path):
         train(job(tiny_encoder, learning_rate=1e30, head_learning_rate=1e30), tmp_path / "model")
 
 
+def test_patience_goes_on_counting_in_a_run_that_was_resumed(tiny_encoder, tmp_path):
+    """With nothing learned the first evaluation stays the best, so the fourth is the third in vain."""
+    idle = {"learning_rate": 0.0, "head_learning_rate": 0.0, "epochs": 9, "patience": 3, "evaluations_per_epoch": 1}
+    stubborn = replace(job(tiny_encoder), trainer=TrainerConfig(**idle))
+    heard = []
+
+    def kill_at_the_third(evaluation: int, _: float) -> None:
+        heard.append(evaluation)
+        if heard == [1, 2, 3]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(stubborn, tmp_path / "model", kill_at_the_third)
+    train(stubborn, tmp_path / "model", kill_at_the_third)
+    assert heard == [1, 2, 3, 3, 4]
+
+
 def test_who_watches_hears_of_each_evaluation_and_may_end_the_training(tiny_encoder, tmp_path):
     heard: list[tuple[int, float]] = []
 

@@ -51,6 +51,7 @@ def training_arguments(
         save_strategy="steps",
         save_steps=interval,
         save_total_limit=2,
+        restore_callback_states_from_checkpoint=True,  # patience goes on counting in a run that was resumed
         load_best_model_at_end=True,
         metric_for_best_model="macro_f1",
         greater_is_better=True,
