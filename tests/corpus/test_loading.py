@@ -162,7 +162,7 @@ def test_bad_file_is_one_error_that_names_it(tmp_path, name, content, message):
 
 
 def test_missing_path_lists_the_configs(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere.*corpus=\{all, custom, invented, real_news.*\}"):
+    with pytest.raises(InputError, match=r"nowhere.*corpus=\{all, custom, held_back, invented, real_news.*\}"):
         load(tmp_path / "nowhere")
 
 

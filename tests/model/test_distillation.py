@@ -67,6 +67,7 @@ def test_training_draws_the_sentences_that_every_epoch_sees(small_job, tmp_path,
 
     monkeypatch.setattr("newsstance.model.trainer.LengthGroupedBatches", spy)
     job = with_recipe(small_job, max_steps=1, negative_share=0.25)
+    job.splits["train"] = [*job.splits["train"], LabelledSentence("plain", 0, "It rained.")]
     train(job, tmp_path / "model")
     assert given[0]["others_share"] == 0.25
     assert given[0]["always"] == seen_every_epoch(job)
