@@ -169,6 +169,8 @@ class TrainerConfig:
         adapter_rank: Cut the change of each weight matrix to this rank before each evaluation, and write it as a LoRA
             adapter beside the model; needs matrices_only. Null: no adapter.
         attention_dropout: Dropout of the attention weights; 0 lets a CPU use its fused attention.
+        hidden_dropout: Dropout of the hidden states; null: what the encoder's own config says (0.1, mostly). Drawing
+            the masks takes a tenth of a step on a CPU, and in a short training there is little to gain from them.
         precision: Number format of the matrix products; auto takes bf16 where the processor has it.
         evaluations_per_epoch: How often the validation split is scored (and a checkpoint written).
         patience: Evaluations without a better validation macro-F1 before training stops.
@@ -193,6 +195,7 @@ class TrainerConfig:
     final_field: str = "corpus"
     adapter_rank: int | None = None
     attention_dropout: float = 0.0
+    hidden_dropout: float | None = None
     precision: Precision = Precision.auto
     evaluations_per_epoch: int = 2
     patience: int = 4

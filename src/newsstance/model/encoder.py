@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,14 @@ from newsstance.stances import LABELS
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 _ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """What the model families call the dropout of attention weights."""
+
+_HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout")
+"""What the model families call the dropout of hidden states."""
 
 
 def locate_encoder(config: EncoderConfig) -> str:
@@ -36,7 +40,7 @@ def locate_encoder(config: EncoderConfig) -> str:
 
 
 def load_encoder(
-    config: EncoderConfig, attention_dropout: float = 0.0
+    config: EncoderConfig, attention_dropout: float = 0.0, hidden_dropout: float | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load the encoder and its tokenizer.
 
@@ -46,6 +50,7 @@ def load_encoder(
     Args:
         config: The encoder.
         attention_dropout: Dropout of the attention weights in training.
+        hidden_dropout: Dropout of the hidden states in training; None for what the encoder's own config says.
 
     Raises:
         InputError: Where there is no such encoder, or it does not come as safetensors.
@@ -64,9 +69,9 @@ def load_encoder(
             problem_type="multi_label_classification",
             **options,
         )
-        for name in _ATTENTION_DROPOUTS:
-            if hasattr(model_config, name):
-                setattr(model_config, name, attention_dropout)
+        _set_dropout(model_config, _ATTENTION_DROPOUTS, attention_dropout)
+        if hidden_dropout is not None:
+            _set_dropout(model_config, _HIDDEN_DROPOUTS, hidden_dropout)
         model = AutoModelForSequenceClassification.from_pretrained(
             location,
             config=model_config,
@@ -80,6 +85,12 @@ def load_encoder(
         raise InputError(f"encoder={config.name}: cannot be loaded: {reason} ({remedy})") from error
     tokenizer.model_max_length = min(config.max_tokens, _longest_input(model))
     return model, tokenizer
+
+
+def _set_dropout(config: PreTrainedConfig, names: Sequence[str], share: float) -> None:
+    for name in names:
+        if hasattr(config, name):
+            setattr(config, name, share)
 
 
 def _longest_input(model: PreTrainedModel) -> int:

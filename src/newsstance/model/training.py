@@ -82,7 +82,7 @@ def train(
 
     set_seed(job.seed)  # the head is drawn when the encoder is loaded
     use_all_cores()
-    model, tokenizer = load_encoder(job.encoder, job.trainer.attention_dropout)
+    model, tokenizer = load_encoder(job.encoder, job.trainer.attention_dropout, job.trainer.hidden_dropout)
     freeze(model, embeddings=job.trainer.freeze_embeddings, layers=job.trainer.freeze_layers)
     if job.trainer.matrices_only:
         freeze_all_but_matrices(model)

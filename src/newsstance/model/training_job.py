@@ -130,6 +130,7 @@ def _check_recipe(job: TrainingJob) -> None:
         raise InputError(f"trainer.soft_label_weight={recipe.soft_label_weight}: must be between 0 and 1")
     if recipe.consistency_weight < 0:
         raise InputError(f"trainer.consistency_weight={recipe.consistency_weight}: must be at least 0")
+    _check_dropout(recipe)
     if not 0 <= recipe.final_epochs < recipe.epochs:
         raise InputError(
             f"trainer.final_epochs={recipe.final_epochs}: must be at least 0 and below trainer.epochs={recipe.epochs}"
@@ -149,6 +150,18 @@ def _check_recipe(job: TrainingJob) -> None:
         raise InputError(f"trainer.adapter_rank={recipe.adapter_rank}: must be at least 1, or null for no adapter")
     if not (recipe.matrices_only and recipe.freeze_embeddings):
         raise InputError("trainer.adapter_rank: needs trainer.matrices_only=true and trainer.freeze_embeddings=true")
+
+
+def _check_dropout(recipe: TrainerConfig) -> None:
+    for name in ("attention_dropout", "hidden_dropout"):
+        share = getattr(recipe, name)
+        if share is not None and not 0 <= share < 1:
+            raise InputError(f"trainer.{name}={share}: must be at least 0 and below 1")
+    if recipe.consistency_weight and recipe.hidden_dropout == 0 and recipe.attention_dropout == 0:
+        raise InputError(
+            f"trainer.consistency_weight={recipe.consistency_weight}: compares two dropout masks, and there is no "
+            "dropout: give trainer.hidden_dropout=null, or trainer.consistency_weight=0"
+        )
 
 
 def _check_order(job: TrainingJob) -> None:
