@@ -11,6 +11,7 @@ import numpy as np
 from newsstance.configuration.groups import BackendConfig
 from newsstance.errors import InputError
 from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, unique_sentences
+from newsstance.model.first_token import last_layer_for_first_token
 from newsstance.model.location import SHIPPED, find_model
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.processor import use_all_cores, uses_bf16
@@ -149,7 +150,7 @@ class StanceClassifier:
         scores = np.zeros((len(token_ids), len(LABELS)), dtype=np.float32)
         device = self.model.device
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=uses_bf16(self.backend.precision))
-        with torch.inference_mode(), autocast:
+        with torch.inference_mode(), autocast, last_layer_for_first_token(self.model):
             for batch in pack_by_length(lengths, self.backend.max_tokens_per_batch):
                 inputs = {name: [windows[name][i] for i in batch] for name in ("input_ids", *extra_inputs)}
                 padded = self.tokenizer.pad(inputs, return_tensors="pt").to(device)

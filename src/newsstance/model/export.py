@@ -14,6 +14,7 @@ import numpy as np
 
 from newsstance.errors import InputError
 from newsstance.model.classifier import StanceClassifier
+from newsstance.model.first_token import last_layer_for_first_token
 
 FILES = {
     ("onnxruntime", "fp32"): "model.onnx",
@@ -56,7 +57,7 @@ def export_onnx(classifier: StanceClassifier, folder: Path) -> Path:
     names = list(encoded)
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     target = folder / FILES["onnxruntime", "fp32"]
-    with _silence():
+    with _silence(), last_layer_for_first_token(classifier.model):
         program = torch.onnx.export(
             _logits_module(classifier, names),
             tuple(encoded.values()),

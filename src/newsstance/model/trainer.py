@@ -27,6 +27,7 @@ from newsstance.errors import DivergedError
 from newsstance.model.adapter import cut_to_rank
 from newsstance.model.calibration import macro_f1
 from newsstance.model.encoder import parameter_groups
+from newsstance.model.first_token import last_layer_for_first_token
 from newsstance.model.sampling import LengthGroupedBatches
 from newsstance.model.watching import ProgressMessages, Watcher
 
@@ -66,7 +67,8 @@ class StanceTrainer(Trainer):
     def train(self, *arguments: Any, **options: Any) -> Any:
         """Train as `Trainer.train` does; the bar goes when training ends, whatever way."""
         try:
-            return super().train(*arguments, **options)
+            with last_layer_for_first_token(cast(PreTrainedModel, self.model)):
+                return super().train(*arguments, **options)
         finally:
             self.messages.bar.stop()
 
