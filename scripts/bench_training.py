@@ -14,6 +14,7 @@ checkpoint; the peaks of the table are those of the steps alone.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -29,13 +30,20 @@ import numpy as np
 
 BATCH = 32
 PLAIN = "transformers.Trainer"
+WHOLE_LAST_LAYER = "whole_last_layer"  # not a key of the trainer: the last layer is computed for all tokens
 SYSTEMS: dict[str, dict[str, Any]] = {
-    PLAIN: {},
-    "+ batches of like length": {"precision": "fp32", "freeze_embeddings": False, "attention_dropout": 0.1},
-    "+ no attention dropout": {"precision": "fp32", "freeze_embeddings": False},
-    "+ frozen embeddings": {"precision": "fp32"},
+    PLAIN: {WHOLE_LAST_LAYER: True},
+    "+ batches of like length": {
+        "precision": "fp32",
+        "freeze_embeddings": False,
+        "attention_dropout": 0.1,
+        WHOLE_LAST_LAYER: True,
+    },
+    "+ no attention dropout": {"precision": "fp32", "freeze_embeddings": False, WHOLE_LAST_LAYER: True},
+    "+ frozen embeddings": {"precision": "fp32", WHOLE_LAST_LAYER: True},
+    "+ last layer, first token": {"precision": "fp32"},
     "newsstance": {},
-    "newsstance, quickstart": {"freeze_layers": 2},
+    "newsstance, quickstart": {"freeze_layers": 2, "hidden_dropout": 0.0},
 }
 
 
@@ -135,15 +143,18 @@ def our_trainer(options: argparse.Namespace) -> Any:
     from transformers import EarlyStoppingCallback
 
     from newsstance.configuration.groups import Precision, TrainerConfig
+    from newsstance.model import trainer as trainer_module
     from newsstance.model.arguments import training_arguments
     from newsstance.model.encoder import freeze, load_encoder
     from newsstance.model.processor import use_all_cores
     from newsstance.model.trainer import StanceTrainer
 
     use_all_cores()
-    changes = SYSTEMS[options.serve]
+    changes = dict(SYSTEMS[options.serve])
+    if changes.pop(WHOLE_LAST_LAYER, False):
+        trainer_module.last_layer_for_first_token = contextlib.nullcontext  # type: ignore[assignment]
     recipe = TrainerConfig(**changes | {"precision": Precision(changes.get("precision", "auto"))}, epochs=1)
-    model, tokenizer = load_encoder(encoder_config(options), recipe.attention_dropout)
+    model, tokenizer = load_encoder(encoder_config(options), recipe.attention_dropout, recipe.hidden_dropout)
     freeze(model, embeddings=recipe.freeze_embeddings, layers=recipe.freeze_layers)
     rows = tokenized(options, tokenizer)
 
@@ -259,7 +270,8 @@ def flops_a_sentence(options: argparse.Namespace, changes: dict[str, Any]) -> fl
     """Matrix products of one step for one sentence without padding: forward, and backward where weights are learned.
 
     A learned layer costs three products of its size (forward, gradient of the inputs, gradient of the weights), a
-    frozen one below all learned ones costs one. The lowest learned layer is counted as if it passed gradients on.
+    frozen one below all learned ones costs one. The lowest learned layer is counted as if it passed gradients on; a
+    last layer that is computed for the first token alone is not counted.
     """
     from transformers import AutoConfig, AutoTokenizer
 
@@ -272,7 +284,8 @@ def flops_a_sentence(options: argparse.Namespace, changes: dict[str, Any]) -> fl
     width, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
     one_layer = 2 * (4 * width * width + 2 * width * inner) * lengths + 4 * width * lengths**2
     frozen = changes.get("freeze_layers", 0)
-    return float(((layers - frozen) * 3 + frozen) * one_layer.mean())
+    computed = layers if changes.get(WHOLE_LAST_LAYER) else layers - 1
+    return float(((computed - frozen) * 3 + frozen) * one_layer.mean())
 
 
 def print_conditions(options: argparse.Namespace, rates: dict[str, list[float]]) -> None:

@@ -90,6 +90,8 @@ def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_pa
     [
         ({"soft_label_weight": 1.5}, "soft_label_weight=1.5: must be between 0 and 1"),
         ({"consistency_weight": -1}, "consistency_weight=-1"),
+        ({"consistency_weight": 0.5, "hidden_dropout": 0.0}, "compares two dropout masks, and there is no dropout"),
+        ({"hidden_dropout": 1.0}, "hidden_dropout=1.0: must be at least 0 and below 1"),
         ({"hard_negative_score": 2.0}, "hard_negative_score=2.0: must be between 0 and 1"),
         ({"hard_negative_score": 0.1}, "hard_negative_score=0.1: needs soft labels"),
     ],

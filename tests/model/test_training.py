@@ -17,6 +17,7 @@ from newsstance.configuration.groups import EncoderConfig, TrackerConfig, Traine
 from newsstance.errors import InputError
 from newsstance.model.calibration import macro_f1
 from newsstance.model.checkpoints import CHECKPOINTS
+from newsstance.model.encoder import encoder_layers, load_encoder
 from newsstance.model.targets import indicators
 from newsstance.model.training import is_trained, train
 from newsstance.model.training_job import TrainingJob
@@ -201,6 +202,16 @@ def test_frozen_layers_keep_their_weights(tiny_encoder, tmp_path):
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
     assert changed
     assert not [name for name in changed if "layer.0." in name or "embeddings" in name]
+
+
+def test_hidden_dropout_holds_for_the_training_and_is_not_saved(tiny_encoder, tmp_path):
+    model, _ = load_encoder(EncoderConfig(str(tiny_encoder)), attention_dropout=0.2, hidden_dropout=0.0)
+    attention = {block.attention.self.dropout.p for block in encoder_layers(model)}
+    hidden = {block.output.dropout.p for block in encoder_layers(model)} | {model.dropout.p}
+    assert (attention, hidden) == ({0.2}, {0.0})
+    assert model.config.hidden_dropout_prob == pytest.approx(0.1)
+    own, _ = load_encoder(EncoderConfig(str(tiny_encoder)))
+    assert encoder_layers(own)[0].output.dropout.p == pytest.approx(0.1)
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tiny_encoder, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +68,10 @@ def load_encoder(
             problem_type="multi_label_classification",
             **options,
         )
-        _set_dropout(model_config, _ATTENTION_DROPOUTS, attention_dropout)
+        _set_dropout(model_config, dict.fromkeys(_ATTENTION_DROPOUTS, attention_dropout))
+        before = {name: getattr(model_config, name) for name in _HIDDEN_DROPOUTS if hasattr(model_config, name)}
         if hidden_dropout is not None:
-            _set_dropout(model_config, _HIDDEN_DROPOUTS, hidden_dropout)
+            _set_dropout(model_config, dict.fromkeys(before, hidden_dropout))
         model = AutoModelForSequenceClassification.from_pretrained(
             location,
             config=model_config,
@@ -83,12 +83,13 @@ def load_encoder(
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         remedy = "give a folder with config.json and model.safetensors, or a hub id where there is a network"
         raise InputError(f"encoder={config.name}: cannot be loaded: {reason} ({remedy})") from error
+    _set_dropout(model.config, before)  # of this training alone: who fine-tunes the model again finds the encoder's own
     tokenizer.model_max_length = min(config.max_tokens, _longest_input(model))
     return model, tokenizer
 
 
-def _set_dropout(config: PreTrainedConfig, names: Sequence[str], share: float) -> None:
-    for name in names:
+def _set_dropout(config: PreTrainedConfig, shares: dict[str, float]) -> None:
+    for name, share in shares.items():
         if hasattr(config, name):
             setattr(config, name, share)
 

@@ -215,7 +215,7 @@ def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedToken
 
 
 def _of_natural_density(sentences: Sequence[LabelledSentence]) -> np.ndarray:
-    """Which sentences were not picked for their likely stances, as a mask; all, where too few of a label would stay."""
+    """Which sentences were not picked or written for their likely stances; all, if too few of a label stay."""
     mask = np.array([not sentence.extra.get("picked", False) for sentence in sentences])
     enough = (indicators(sentences)[mask].sum(axis=0) >= _ENOUGH_TO_CALIBRATE).all()
     return mask if enough else np.ones_like(mask)
