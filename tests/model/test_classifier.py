@@ -70,6 +70,12 @@ def test_a_long_sentence_is_read_to_its_end(tiny_model):
     assert np.isfinite(long).all()
 
 
+def test_a_tokenizer_that_names_no_longest_input_reads_what_the_model_has_positions_for(tiny_model):
+    classifier = StanceClassifier.from_pretrained(tiny_model)
+    classifier.tokenizer.model_max_length = int(1e30)  # what transformers makes of none
+    assert np.isfinite(classifier.predict_proba(["the river rose and fell " * 100])).all()
+
+
 def test_empty_input_and_blank_sentences_are_scored_not_refused(tiny_model):
     classifier = StanceClassifier.from_pretrained(tiny_model)
     assert classifier.predict_proba([]).shape == (0, 3)

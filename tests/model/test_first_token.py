@@ -1,7 +1,10 @@
 """The last layer computed for the first token alone: the same logits and gradients for less work."""
 
+import copy
+
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -11,6 +14,7 @@ from transformers import (
     RobertaConfig,
     RobertaForSequenceClassification,
 )
+from transformers.models.bert.modeling_bert import BertLayer
 
 from newsstance.model.encoder import encoder_layers
 from newsstance.model.first_token import last_layer_for_first_token
@@ -74,11 +78,38 @@ def test_last_state_is_of_one_token_inside_and_of_all_outside() -> None:
         assert model.base_model(**inputs).last_hidden_state.shape == (4, 9, 32)
 
 
-def test_forward_of_the_layer_is_restored_after_an_error() -> None:
+def test_the_layer_is_restored_after_an_error() -> None:
     model = FAMILIES["bert"]("sdpa").eval()
     with pytest.raises(KeyError), last_layer_for_first_token(model):
         raise KeyError
-    assert "forward" not in vars(encoder_layers(model)[-1])
+    assert type(encoder_layers(model)[-1]) is BertLayer
+
+
+def test_a_copy_of_the_model_computes_with_its_own_weights() -> None:
+    """As `torch.nn.DataParallel` copies a model to each of several GPUs."""
+    model, inputs = FAMILIES["bert"]("sdpa").eval(), batch(padded=True)
+    with torch.inference_mode(), last_layer_for_first_token(model):
+        before = model(**inputs).logits
+        copied = copy.deepcopy(model)
+        for parameter in model.parameters():
+            parameter.zero_()
+        torch.testing.assert_close(copied(**inputs).logits, before)
+
+
+def test_an_adapter_on_the_last_layer_is_heard() -> None:
+    torch.manual_seed(0)
+    config = LoraConfig(r=4, target_modules=["key", "value"], init_lora_weights=False)
+    model = get_peft_model(FAMILIES["bert"]("sdpa"), config).eval()
+    with torch.inference_mode():
+        expected = model(**batch(padded=True)).logits
+        with last_layer_for_first_token(model):
+            torch.testing.assert_close(model(**batch(padded=True)).logits, expected)
+
+
+def test_quantized_layers_are_left_as_they_are() -> None:
+    model = torch.ao.quantization.quantize_dynamic(FAMILIES["bert"]("sdpa").eval(), {torch.nn.Linear})
+    with torch.inference_mode(), last_layer_for_first_token(model):
+        assert model(**batch(padded=True)).logits.shape == (4, 3)
 
 
 def test_other_families_are_left_as_they_are() -> None:

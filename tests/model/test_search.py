@@ -17,9 +17,9 @@ from newsstance.configuration.groups import RangeConfig, SearchConfig, TrackerCo
 from newsstance.errors import InputError
 from newsstance.model.metadata import ModelMetadata
 from newsstance.model.search import SEARCH, search
-from newsstance.model.space import check_space, default_values
+from newsstance.model.space import check_space, default_values, suggest
 
-pytest.importorskip("optuna")
+optuna = pytest.importorskip("optuna")
 
 
 def job(encoder: Path, **recipe: object):
@@ -102,6 +102,28 @@ def test_a_recipe_that_was_tried_is_not_trained_again(tiny_encoder, tmp_path, ca
     _, rows = search(job(tiny_encoder), config(4, freeze_layers=RangeConfig(0, 1)), tmp_path / "model")
     assert len(rows) == 4
     assert caplog.text.count("training: ") == len({row["freeze_layers"] for row in rows}) <= 2
+
+
+def test_values_that_do_not_go_together_end_their_trial_and_not_the_search(tiny_encoder, tmp_path, caplog):
+    space = {"hidden_dropout": RangeConfig(choices=[0.0]), "consistency_weight": RangeConfig(choices=[0.0, 0.5])}
+    _, rows = search(job(tiny_encoder, hidden_dropout=0.0), config(6, **space), tmp_path / "model")
+    assert {(row["consistency_weight"], row["state"]) for row in rows} == {(0.0, "complete"), (0.5, "fail")}
+    assert "compares two dropout masks" in caplog.text
+
+
+def test_a_key_that_may_be_null_is_searched_in_its_own_type():
+    space = {
+        "hidden_dropout": RangeConfig(0.0, 0.2),
+        "adapter_rank": RangeConfig(4, 8),
+        "epochs": RangeConfig(choices=[2, 3]),
+    }
+    recipe = TrainerConfig()
+    check_space(space, recipe)
+    assert default_values(space, recipe) == {"epochs": 3.0}, "null lies in no range"
+    drawn = suggest(optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(), space, recipe)
+    assert isinstance(drawn.adapter_rank, int)
+    assert 4 <= drawn.adapter_rank <= 8
+    assert isinstance(drawn.hidden_dropout, float)
 
 
 def test_the_curves_of_all_trials_are_kept(tiny_encoder, tmp_path, monkeypatch):

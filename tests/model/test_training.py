@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
 
 from newsstance.configuration.groups import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
@@ -212,6 +215,30 @@ def test_hidden_dropout_holds_for_the_training_and_is_not_saved(tiny_encoder, tm
     assert model.config.hidden_dropout_prob == pytest.approx(0.1)
     own, _ = load_encoder(EncoderConfig(str(tiny_encoder)))
     assert encoder_layers(own)[0].output.dropout.p == pytest.approx(0.1)
+
+
+def test_an_encoder_in_half_precision_is_trained_in_full(tiny_encoder, tmp_path):
+    half = tmp_path / "half"
+    AutoModel.from_pretrained(tiny_encoder).half().save_pretrained(half)
+    AutoTokenizer.from_pretrained(tiny_encoder).save_pretrained(half)
+    model, _ = load_encoder(EncoderConfig(str(half)))
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_an_encoder_file_that_is_cut_short_is_named(tiny_encoder, tmp_path):
+    broken = shutil.copytree(tiny_encoder, tmp_path / "broken")
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match=f"encoder={broken}: cannot be loaded"):
+        load_encoder(EncoderConfig(str(broken)))
+
+
+def test_a_new_model_in_the_folder_of_an_old_one_leaves_nothing_of_that(tiny_encoder, tmp_path):
+    adapter = {"adapter_rank": 4, "matrices_only": True, "freeze_embeddings": True}
+    train(job(tiny_encoder, epochs=1, **adapter), tmp_path / "model")
+    assert (tmp_path / "model" / "adapter").is_dir()
+    train(job(tiny_encoder, seed=2, epochs=1), tmp_path / "model")
+    assert not (tmp_path / "model" / "adapter").exists()
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tiny_encoder, tmp_path):

@@ -43,7 +43,7 @@ def training_arguments(
         warmup_steps=round(recipe.warmup_share * total),
         per_device_train_batch_size=recipe.batch_size // processes(),
         per_device_eval_batch_size=64,
-        bf16=uses_bf16(recipe.precision),
+        bf16=uses_bf16(recipe.precision, "cuda" if torch.cuda.is_available() else "cpu"),
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         eval_strategy="steps",

@@ -11,6 +11,7 @@ import numpy as np
 from newsstance.configuration.groups import BackendConfig
 from newsstance.errors import InputError
 from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, unique_sentences
+from newsstance.model.encoder import longest_input
 from newsstance.model.first_token import last_layer_for_first_token
 from newsstance.model.location import SHIPPED, find_model
 from newsstance.model.metadata import ModelMetadata
@@ -67,6 +68,8 @@ class StanceClassifier:
         Raises:
             InputError: Where there is no such model, or it is not a classifier of the stance labels.
         """
+        import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         location = find_model(str(name))
@@ -75,9 +78,9 @@ class StanceClassifier:
         try:
             tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
             model = AutoModelForSequenceClassification.from_pretrained(
-                location, use_safetensors=True, trust_remote_code=False
+                location, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise InputError(f"model={name}: cannot be loaded: {reason}") from error
         return cls(model, tokenizer, metadata=metadata, model_id=folder.name, backend=backend)
@@ -128,7 +131,7 @@ class StanceClassifier:
         return every
 
     def _tokenize(self, sentences: Sequence[str]) -> Any:
-        longest = int(self.tokenizer.model_max_length)
+        longest = min(int(self.tokenizer.model_max_length), longest_input(self.model))
         return self.tokenizer(
             list(sentences),
             truncation=True,
@@ -149,7 +152,7 @@ class StanceClassifier:
         extra_inputs = [name for name in ("token_type_ids",) if name in windows]
         scores = np.zeros((len(token_ids), len(LABELS)), dtype=np.float32)
         device = self.model.device
-        autocast = torch.autocast(device.type, torch.bfloat16, enabled=uses_bf16(self.backend.precision))
+        autocast = torch.autocast(device.type, torch.bfloat16, enabled=uses_bf16(self.backend.precision, device.type))
         with torch.inference_mode(), autocast, last_layer_for_first_token(self.model):
             for batch in pack_by_length(lengths, self.backend.max_tokens_per_batch):
                 inputs = {name: [windows[name][i] for i in batch] for name in ("input_ids", *extra_inputs)}

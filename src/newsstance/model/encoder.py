@@ -13,14 +13,24 @@ from newsstance.stances import LABELS
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 _ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """What the model families call the dropout of attention weights."""
 
-_HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout")
-"""What the model families call the dropout of hidden states."""
+_HIDDEN_DROPOUTS = (
+    "hidden_dropout_prob",
+    "dropout",
+    "embedding_dropout",
+    "mlp_dropout",
+    "pooler_dropout",
+    "classifier_dropout",
+    "classifier_dropout_prob",
+    "seq_classif_dropout",
+    "cls_dropout",
+)
+"""What the model families call the dropout of hidden states, and of what the head reads."""
 
 
 def locate_encoder(config: EncoderConfig) -> str:
@@ -54,6 +64,8 @@ def load_encoder(
     Raises:
         InputError: Where there is no such encoder, or it does not come as safetensors.
     """
+    import torch
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
     location = locate_encoder(config)
@@ -68,33 +80,31 @@ def load_encoder(
             problem_type="multi_label_classification",
             **options,
         )
-        _set_dropout(model_config, dict.fromkeys(_ATTENTION_DROPOUTS, attention_dropout))
-        before = {name: getattr(model_config, name) for name in _HIDDEN_DROPOUTS if hasattr(model_config, name)}
-        if hidden_dropout is not None:
-            _set_dropout(model_config, dict.fromkeys(before, hidden_dropout))
+        names = [name for name in (*_ATTENTION_DROPOUTS, *_HIDDEN_DROPOUTS) if hasattr(model_config, name)]
+        before = {name: getattr(model_config, name) for name in names}
+        for name in names:
+            share = attention_dropout if name in _ATTENTION_DROPOUTS else hidden_dropout
+            if share is not None:
+                setattr(model_config, name, share)
         model = AutoModelForSequenceClassification.from_pretrained(
             location,
             config=model_config,
+            dtype=torch.float32,  # half precision would round away what small steps add
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             **options,
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         remedy = "give a folder with config.json and model.safetensors, or a hub id where there is a network"
         raise InputError(f"encoder={config.name}: cannot be loaded: {reason} ({remedy})") from error
-    _set_dropout(model.config, before)  # of this training alone: who fine-tunes the model again finds the encoder's own
-    tokenizer.model_max_length = min(config.max_tokens, _longest_input(model))
+    for name, share in before.items():  # of this training alone: who fine-tunes the model again finds the encoder's own
+        setattr(model.config, name, share)
+    tokenizer.model_max_length = min(config.max_tokens, longest_input(model))
     return model, tokenizer
 
 
-def _set_dropout(config: PreTrainedConfig, shares: dict[str, float]) -> None:
-    for name, share in shares.items():
-        if hasattr(config, name):
-            setattr(config, name, share)
-
-
-def _longest_input(model: PreTrainedModel) -> int:
+def longest_input(model: PreTrainedModel) -> int:
     """Positions that the encoder has embeddings for; fewer where position ids start behind the padding id (RoBERTa)."""
     positions = getattr(model.config, "max_position_embeddings", None) or 512
     offset = 2 if model.config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0
@@ -140,6 +150,13 @@ def freeze_all_but_matrices(model: PreTrainedModel) -> None:
         for parameter in block.parameters():
             if parameter.ndim < 2:
                 parameter.requires_grad_(False)
+
+
+def drops_out(model: PreTrainedModel) -> bool:
+    """Whether two passes of ``model`` in training can differ: some dropout is above 0."""
+    from torch import nn
+
+    return any(isinstance(module, nn.Dropout) and module.p > 0 for module in model.modules())
 
 
 def parameter_groups(

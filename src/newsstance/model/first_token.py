@@ -7,7 +7,8 @@ inference: what is left of the last layer hardly grows with the sentence.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from newsstance.model.encoder import encoder_layers
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-_FAMILIES = ("bert", "camembert", "roberta", "xlm-roberta")
-"""Model types whose layers are built like BERT's, and whose classification head reads the first token."""
+_LAYERS = {"BertLayer", "CamembertLayer", "RobertaLayer", "XLMRobertaLayer"}
+"""Layers of one build, in models whose classification head reads the first token."""
 
-_ATTENTION = ("eager", "sdpa")
+_ATTENTION = {"eager", "sdpa"}
 """Attention implementations whose mask, where there is one, has the shape (batch, 1, queries, keys)."""
 
 
@@ -28,37 +29,47 @@ _ATTENTION = ("eager", "sdpa")
 def last_layer_for_first_token(model: PreTrainedModel) -> Iterator[None]:
     """Inside, ``model`` computes its last layer for the first token alone; its logits stay as they are.
 
-    The last hidden state then has the shape (batch, 1, hidden). Models of other families than BERT's, and
-    decoders, are left as they are.
+    The last hidden state then has the shape (batch, 1, hidden). Left as they are: models of other families than BERT's,
+    decoders, and last layers that an adapter, a quantizer or a hook has changed.
     """
     layers = encoder_layers(model)
-    config = model.config
-    if (
-        not layers
-        or config.model_type not in _FAMILIES
-        or getattr(config, "_attn_implementation", None) not in _ATTENTION
-        or getattr(config, "is_decoder", False)
-    ):
+    if not layers or not _is_plain(layers[-1], model.config):
         yield
         return
     last = layers[-1]
-    last.forward = _forward_for_first_token(last)
+    whole = type(last)
+    # The class and not the layer's ``forward``, which copies of the model on other devices would share.
+    last.__class__ = _for_first_token(whole)
     try:
         yield
     finally:
-        last.__dict__.pop("forward", None)  # the class's own again; another thread may have been here before
+        last.__class__ = whole
 
 
-def _forward_for_first_token(layer: nn.Module) -> Callable[..., torch.Tensor]:
-    """What takes the place of ``BertLayer.forward``."""
-    block: Any = layer
+def _is_plain(layer: nn.Module, config: Any) -> bool:
+    from torch import nn
 
-    def forward(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, *_: Any, **__: Any) -> Any:
+    return (
+        type(layer).__name__ in _LAYERS
+        and getattr(config, "_attn_implementation", None) in _ATTENTION
+        and not getattr(config, "is_decoder", False)
+        and all(type(getattr(layer.attention.self, name)) is nn.Linear for name in ("query", "key", "value"))
+        and not any("forward" in vars(module) for module in layer.modules())
+    )
+
+
+@cache
+def _for_first_token(whole: type[nn.Module]) -> type[nn.Module]:
+    """``whole``, a BERT layer, with another ``forward``."""
+
+    def forward(
+        self: Any, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, *_: Any, **__: Any
+    ) -> Any:
         mask = None if attention_mask is None else attention_mask[:, :, 0]
-        attended = _attended_by_first_token(block.attention.self, hidden_states, mask)
-        return block.feed_forward_chunk(block.attention.output(attended, hidden_states[:, :1]))
+        attended = _attended_by_first_token(self.attention.self, hidden_states, mask)
+        return self.feed_forward_chunk(self.attention.output(attended, hidden_states[:, :1]))
 
-    return forward
+    return type(f"{whole.__name__}ForFirstToken", (whole,), {"forward": forward})
 
 
 def _attended_by_first_token(attention: Any, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

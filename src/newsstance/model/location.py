@@ -36,7 +36,7 @@ def find_model(name: str) -> str:
                 f"model=latest: there is no {folder} yet; `newsstance pipeline` trains one, or give model=PATH"
             )
         return str(folder.resolve())
-    folder = Path(name)
+    folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").exists():
             raise InputError.at(folder, "holds no model (no config.json)", remedy="give the folder that train wrote")
@@ -48,7 +48,7 @@ def find_model(name: str) -> str:
 
 def model_folder(key: str, output: str | None) -> Path:
     """The folder that a model with this training key is written to: ``output``, or one named by the key."""
-    return Path(output) if output is not None else MODELS / key
+    return Path(output).expanduser() if output is not None else MODELS / key
 
 
 def point_latest_at(run_folder: Path) -> None:

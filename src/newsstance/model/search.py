@@ -173,7 +173,9 @@ def _run_trial(study: Study, trial: Trial, job: TrainingJob, config: SearchConfi
     except TrialPruned:
         LOG.info("trial %d: stopped early, below the median of those before", trial.number + 1)
         study.tell(trial, state=TrialState.PRUNED)
-    except DivergedError as error:
+    except (DivergedError, InputError) as error:
+        if isinstance(error, InputError) and trial.number == 0:  # not values that do not go together: the recipe itself
+            raise
         LOG.warning("trial %d: %s", trial.number + 1, error)
         study.tell(trial, state=TrialState.FAIL)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -46,12 +46,12 @@ def _check_range(key: str, values: RangeConfig, recipe: TrainerConfig) -> None:
         if values.log and values.low <= 0:
             raise InputError(f"{place}: low must be above 0 where log is true")
     for value in values.choices or [values.low]:
-        with_values(recipe, {key: _as_taken(recipe, key, value)})
+        with_values(recipe, {key: _as_taken(key, value)})
 
 
 def suggest(trial: Trial, space: Space, recipe: TrainerConfig) -> TrainerConfig:
     """``recipe`` with the values that ``trial`` gets."""
-    return with_values(recipe, {key: _draw(trial, key, d) for key, d in _distributions(space, recipe).items()})
+    return with_values(recipe, {key: _draw(trial, key, d) for key, d in _distributions(space).items()})
 
 
 def _draw(trial: Trial, key: str, distribution: BaseDistribution) -> Any:
@@ -68,7 +68,7 @@ def _draw(trial: Trial, key: str, distribution: BaseDistribution) -> Any:
 def default_values(space: Space, recipe: TrainerConfig) -> dict[str, Any]:
     """The values of ``recipe`` itself, of those keys whose range holds them."""
     values = {}
-    for key, distribution in _distributions(space, recipe).items():
+    for key, distribution in _distributions(space).items():
         value = getattr(recipe, key)
         if _holds(distribution, value):
             values[key] = value
@@ -77,10 +77,12 @@ def default_values(space: Space, recipe: TrainerConfig) -> dict[str, Any]:
 
 def _holds(distribution: Any, value: Any) -> bool:
     choices = getattr(distribution, "choices", None)
-    return value in choices if choices else distribution.low <= value <= distribution.high
+    if choices:
+        return value in choices
+    return value is not None and distribution.low <= value <= distribution.high
 
 
-def _distributions(space: Space, recipe: TrainerConfig) -> dict[str, BaseDistribution]:
+def _distributions(space: Space) -> dict[str, BaseDistribution]:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     found: dict[str, BaseDistribution] = {}
@@ -88,18 +90,25 @@ def _distributions(space: Space, recipe: TrainerConfig) -> dict[str, BaseDistrib
         if values is None:
             continue
         if values.choices:
-            found[key] = CategoricalDistribution([_as_taken(recipe, key, value) for value in values.choices])
-        elif isinstance(getattr(recipe, key), int):
+            found[key] = CategoricalDistribution([_as_taken(key, value) for value in values.choices])
+        elif _takes(key) is int:
             found[key] = IntDistribution(int(values.low or 0), int(values.high or 0), log=values.log)
         else:
             found[key] = FloatDistribution(values.low or 0.0, values.high or 0.0, log=values.log)
     return found
 
 
-def _as_taken(recipe: TrainerConfig, key: str, value: Any) -> Any:
+def _as_taken(key: str, value: Any) -> Any:
     """``value`` in the type of the key: 2 for epochs is 2.0."""
-    taken = type(getattr(recipe, key))
-    return taken(value) if taken in {int, float} and isinstance(value, (int, float)) else value
+    taken = _takes(key)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return taken(value) if taken in {int, float} and is_number else value
+
+
+def _takes(key: str) -> Any:
+    """The type of a key of ``trainer``, also of one that may be null."""
+    declared = get_type_hints(TrainerConfig)[key]
+    return next((kind for kind in get_args(declared) if kind is not type(None)), declared)
 
 
 def with_values(recipe: TrainerConfig, values: Mapping[str, Any]) -> TrainerConfig:

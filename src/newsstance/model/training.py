@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from newsstance.corpus.soft_labels import SOFT_LABELS
+from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
 from newsstance.model.calibration import calibrate, fold_calibration, macro_f1
@@ -22,8 +23,8 @@ from newsstance.model.checkpoints import (
     remove_broken,
 )
 from newsstance.model.classifier import StanceClassifier
-from newsstance.model.encoder import freeze, freeze_all_but_matrices, load_encoder
-from newsstance.model.metadata import ModelMetadata
+from newsstance.model.encoder import drops_out, freeze, freeze_all_but_matrices, load_encoder
+from newsstance.model.metadata import FILE_NAME, ModelMetadata
 from newsstance.model.processes import rank
 from newsstance.model.processor import use_all_cores
 from newsstance.model.targets import indicators, training_targets
@@ -86,6 +87,11 @@ def train(
     freeze(model, embeddings=job.trainer.freeze_embeddings, layers=job.trainer.freeze_layers)
     if job.trainer.matrices_only:
         freeze_all_but_matrices(model)
+    if job.trainer.consistency_weight and not drops_out(model):
+        raise InputError(
+            f"trainer.consistency_weight={job.trainer.consistency_weight}: compares two dropout masks, and there is no "
+            "dropout: give trainer.hidden_dropout=0.1, or trainer.consistency_weight=0"
+        )
     goes_on = job.base_encoder != job.encoder
     before = block_matrices(load_encoder(job.base_encoder)[0] if goes_on and job.trainer.adapter_rank else model)
     _run_trainer(job, model, tokenizer, before, folder, watch=watch, tracked_in=tracked_in or folder)
@@ -98,6 +104,8 @@ def train(
 
 def _save(job: TrainingJob, classifier: StanceClassifier, before: Matrices, folder: Path) -> None:
     cut, metadata = job.trainer.adapter_rank, classifier.metadata
+    (folder / FILE_NAME).unlink(missing_ok=True)  # of a former model: it must not speak for these weights
+    shutil.rmtree(folder / ADAPTER, ignore_errors=True)
     if cut is not None and metadata is not None:
         adapter = folder / ADAPTER
         save_adapter(classifier.model, before, adapter, rank=cut, encoder=job.base_encoder, metadata=metadata)

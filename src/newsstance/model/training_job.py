@@ -121,6 +121,9 @@ def _check_splits(splits: Splits) -> None:
 
 def _check_recipe(job: TrainingJob) -> None:
     recipe = job.trainer
+    for name, least in (("batch_size", 1), ("evaluations_per_epoch", 1), ("freeze_layers", 0)):
+        if getattr(recipe, name) < least:
+            raise InputError(f"trainer.{name}={getattr(recipe, name)}: must be at least {least}")
     if recipe.batch_size % processes():
         raise InputError(
             f"trainer.batch_size={recipe.batch_size}: is shared by {processes()} processes, give a multiple of that"
@@ -157,11 +160,6 @@ def _check_dropout(recipe: TrainerConfig) -> None:
         share = getattr(recipe, name)
         if share is not None and not 0 <= share < 1:
             raise InputError(f"trainer.{name}={share}: must be at least 0 and below 1")
-    if recipe.consistency_weight and recipe.hidden_dropout == 0 and recipe.attention_dropout == 0:
-        raise InputError(
-            f"trainer.consistency_weight={recipe.consistency_weight}: compares two dropout masks, and there is no "
-            "dropout: give trainer.hidden_dropout=null, or trainer.consistency_weight=0"
-        )
 
 
 def _check_order(job: TrainingJob) -> None:

@@ -93,4 +93,4 @@ class Watcher(TrainerCallback):
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **event: Any) -> None:
         """Pass it on."""
-        self.watch(round(state.global_step / float(args.eval_steps or 1)), event["metrics"]["eval_macro_f1"])
+        self.watch(math.ceil(state.global_step / float(args.eval_steps or 1)), event["metrics"]["eval_macro_f1"])
