@@ -37,7 +37,7 @@ def last_layer_for_first_token(model: PreTrainedModel) -> Iterator[None]:
         yield
         return
     last = layers[-1]
-    whole = type(last)
+    whole: Any = type(last)
     # The class and not the layer's ``forward``, which copies of the model on other devices would share.
     last.__class__ = _for_first_token(whole)
     try:
@@ -46,7 +46,7 @@ def last_layer_for_first_token(model: PreTrainedModel) -> Iterator[None]:
         last.__class__ = whole
 
 
-def _is_plain(layer: nn.Module, config: Any) -> bool:
+def _is_plain(layer: Any, config: Any) -> bool:
     from torch import nn
 
     return (
@@ -97,4 +97,5 @@ def _attended_by_first_token(attention: Any, states: torch.Tensor, mask: torch.T
     shares = dropout(scores.softmax(-1), attention.dropout.p, attention.training)
 
     gathered = torch.einsum("bhd,hed->bhe", shares @ states, value) + shares.sum(-1, keepdim=True) * value_bias
-    return gathered.flatten(1).unsqueeze(1)
+    attended: torch.Tensor = gathered.flatten(1).unsqueeze(1)
+    return attended
