@@ -117,4 +117,4 @@ def test_real_pages_are_read_and_predicted_on(workplace, monkeypatch, shared):
     assert main(["predict", f"input={shared}/pages", "output=pages_out/predictions.jsonl"]) == 0
     rows = rows_of("pages_out/predictions.jsonl")
     assert len({row["doc"] for row in rows}) == len(list((shared / "pages").glob("*.html.gz")))
-    assert not Path("pages_out/rejects.jsonl").exists()
+    assert not list(Path("pages_out").glob("rejects*"))

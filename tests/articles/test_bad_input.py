@@ -163,6 +163,10 @@ def test_pipe_in_a_folder_does_not_hang(tmp_path, read):
         ("a.txt", {"workers": -1}, "reader.workers must be 0 or more"),
         ("a.txt", {"timeout": 0}, "reader.timeout must be above 0"),
         ("a.txt", {"encoding": "utf-99"}, "no text encoding 'utf-99'"),
+        ("a.txt", {"encoding": "base64"}, "no text encoding 'base64'"),
+        ("a.txt", {"encoding": "rot13"}, "no text encoding 'rot13'"),
+        ("a.txt", {"encoding": "utf\0"}, "no text encoding 'utf\\x00'"),
+        ("~nobody-here/a.txt", {}, "~nobody-here/a.txt: no such file or folder"),
         ("a.txt", {"columns": {"body": "text"}}, "reader.columns: no field body"),
         ("a.txt", {"max_record_mb": 0}, "must be above 0"),
     ],
@@ -223,3 +227,59 @@ def test_parquet_row_of_the_wrong_type_is_rejected(tmp_path, read):
     articles, rejects = read(tmp_path / "a.parquet")
     assert [article.id for article in articles] == ["a:1"]
     assert [reject.row for reject in rejects] == [2, 3]
+
+
+def test_parquet_with_columns_of_one_name_is_a_reject(tmp_path, read):
+    table = pa.Table.from_arrays([pa.array(["It denied it."])] * 3, names=["text", "desk", "desk"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet") == (
+        [],
+        [Reject(str(tmp_path / "a.parquet"), None, "columns of the same name: desk (rename all but one)")],
+    )
+
+
+def test_parquet_value_that_python_cannot_hold_costs_its_row_only(tmp_path, read):
+    days = pa.array([0, 2**31 - 1, 1], pa.int32()).cast(pa.date32())
+    table = pa.table({"text": ["It denied it."] * 3, "published": days})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    articles, rejects = read(tmp_path / "a.parquet")
+    assert [article.published for article in articles] == ["1970-01-01", "1970-01-02"]
+    assert [(reject.row, reject.reason.partition(":")[0]) for reject in rejects] == [(2, "published cannot be read")]
+
+
+@pytest.fixture
+def half_open(tmp_path, monkeypatch):
+    """A folder with a text, an empty folder and one that cannot be listed, whoever asks."""
+    (tmp_path / "in" / "empty").mkdir(parents=True)
+    (tmp_path / "in" / "locked").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("It denied it.")
+    scandir = os.scandir
+
+    def refuse(path="."):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize("typed", ["{}", "{}/*", "{}/**", "{}/../*"])
+def test_folders_that_are_empty_or_cannot_be_listed_do_not_keep_others_from_being_read(half_open, read, typed, caplog):
+    articles, rejects = read(typed.format(half_open))
+    assert ([article.text for article in articles], rejects) == (["It denied it."], [])
+    assert "locked: the folder cannot be listed and is left out (Permission denied)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("{}/locked", "locked: the folder cannot be listed"),
+        ("{}/empty", "empty: the folder holds no file"),
+        ("{}/lock*", "the glob matches no file"),
+        ("{}/emp*", "the glob matches no file"),
+    ],
+)
+def test_a_folder_that_was_named_must_hold_something(half_open, read, typed, message):
+    with pytest.raises(InputError, match=message):
+        read(typed.format(half_open))

@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import tracemalloc
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -130,6 +130,10 @@ def test_sentence_rows_are_taken_as_they_are_with_id_and_other_fields(tmp_path, 
     )
     assert dict(first.extra) == {"gold": ["denial"], "id": 7}
     assert (second.id, second.extra) == ("s:2", {})
+    given = {"headline": "Tides", "url": "https://a.example", "published": "2024-05-01", "text": "It denied it."}
+    (tmp_path / "t.jsonl").write_text(json.dumps({"sentence": "She admits it.", "context": "Who?"} | given) + "\n")
+    (article,), _ = read(tmp_path / "t.jsonl", columns={"title": "headline"})
+    assert (article.title, article.published, dict(article.extra)) == ("Tides", "2024-05-01", given)
     assert [s.text for s in split_sentences(first)] == ["He denied it. Twice."]
 
 
@@ -172,6 +176,23 @@ def test_parquet_values_that_json_lacks_are_carried_as_text(tmp_path, read):
     (article,), _ = read(tmp_path / "a.parquet")
     assert (article.text, article.published) == ("It denied it.", "2024-03-07")
     assert json.loads(json.dumps(dict(article.extra))) == {"price": "1.50", "raw": "/wD+"}
+
+
+def test_parquet_durations_and_maps_of_a_sentence_are_carried_as_json(tmp_path, read):
+    table = pa.table(
+        {
+            "sentence": ["It denied it."],
+            "length": pa.array([timedelta(minutes=90)], pa.duration("us")),
+            "nanos": pa.array([1_500_000_001], pa.duration("ns")),
+            "dates": pa.array([[("first", date(2024, 3, 7))]], pa.map_(pa.string(), pa.date32())),
+        }
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    (article,), rejects = read(tmp_path / "a.parquet")
+    assert rejects == []
+    extra = json.loads(json.dumps(dict(article.extra)))
+    assert (extra["length"], extra["dates"]) == ("1:30:00", [["first", "2024-03-07"]])
+    assert "00:00:01.500000001" in extra["nanos"]
 
 
 @pytest.mark.parametrize(
@@ -222,6 +243,16 @@ def test_glob_and_a_file_whose_name_looks_like_one(tmp_path, read):
         (tmp_path / name).write_text("It denied it.")
     assert [a.id for a in read(f"{tmp_path}/x/**/*.txt")[0]] == ["1", "y/2"]
     assert [a.id for a in read(tmp_path / "[1].txt")[0]] == ["[1]"]
+
+
+def test_home_is_spelled_out_unless_a_file_has_the_tilde_in_its_name(tmp_path, read, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("It denied it.")
+    (tmp_path / "~draft.txt").write_text("It admits it.")
+    for typed in ("~/a.txt", "~/*.txt", "~"):
+        assert "It denied it." in [article.text for article in read(typed)[0]]
+    assert [article.id for article in read("~draft.txt")[0]] == ["~draft"]
 
 
 def test_format_given_goes_before_the_name(tmp_path, read, page):

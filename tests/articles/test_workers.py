@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import psutil
@@ -58,14 +60,14 @@ def test_processes_are_started_by_themselves_for_many_pages_only(pages, monkeypa
     started: list[int] = []
     window = workers._Window
     monkeypatch.setattr(workers, "_Window", lambda count, timeout: started.append(count) or window(count, timeout))
-    monkeypatch.setattr(workers, "available_cores", lambda: 2)
+    monkeypatch.setattr(workers, "cores", lambda: 2)
     inline = read_all(pages, workers=0)
     assert read_all(pages) == inline
     assert started == [2]
     monkeypatch.setattr(workers, "FEW_PAGES", 100)
     assert read_all(pages) == inline
     monkeypatch.setattr(workers, "FEW_PAGES", 4)
-    monkeypatch.setattr(workers, "available_cores", lambda: 1)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
     assert read_all(pages) == inline
     assert started == [2]
 
@@ -174,6 +176,40 @@ def test_script_without_a_guard_is_read_in_its_own_process(pages, tmp_path_facto
     )
     assert done.stdout.split()[-1] == "24"
     assert "worker processes cannot run here" in done.stderr
+
+
+@pytest.mark.parametrize(("have_run", "starts"), [(True, 2), (False, 1)])
+def test_start_that_fails_is_tried_again_where_a_process_has_run_before(page, monkeypatch, caplog, have_run, starts):
+    started: list[int] = []
+
+    class Failing(ProcessPoolExecutor):
+        """Breaks at its first start."""
+
+        def submit(self, *given):
+            started.append(1)
+            if len(started) == 1:
+                raise BrokenProcessPool
+            return super().submit(*given)
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Failing)
+    monkeypatch.setattr(workers._Lane, "_have_run", have_run)
+    monkeypatch.setattr(workers._Lane, "_cannot_run", False)
+    lane = workers._Lane(timeout=60)
+    assert lane._start() is have_run
+    lane.close()
+    assert len(started) == starts
+    assert workers._Lane._cannot_run is not have_run
+    assert ("worker processes cannot run here" in caplog.text) is not have_run
+
+
+def test_reading_that_is_ended_while_processes_start_does_not_rule_them_out(page, monkeypatch, caplog):
+    monkeypatch.setattr(workers._Lane, "_have_run", False)
+    monkeypatch.setattr(workers._Lane, "_cannot_run", False)
+    window = workers._Window(2, timeout=60)
+    window.add(record(0, page))
+    window.close()
+    assert not workers._Lane._cannot_run
+    assert caplog.text == ""
 
 
 def test_workers_do_not_import_torch():

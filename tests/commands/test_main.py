@@ -1,14 +1,18 @@
 """The command line: help, errors on one line, exit codes, run folders."""
 
+import errno
 import json
 import subprocess
 import sys
 
 import pytest
 import yaml
+from hydra.errors import HydraException
 
 from newsstance.commands.main import main
+from newsstance.commands.messages import one_line
 from newsstance.commands.table import COMMANDS
+from newsstance.errors import InputError
 from newsstance.resources import configs_dir
 
 
@@ -66,6 +70,7 @@ def test_each_command_shows_its_keys_groups_and_examples(command, capsys):
         (["compare"], "runs must be given"),
         (["evaluate", "model=latest"], "newsstance pipeline"),
         (["evaluate", "model=./nowhere"], "no such folder"),
+        (["pipeline", "backend=openvino"], "Could not override 'backend'"),
         (["predict", "--experimental-rerun", "x.pickle"], "pickle"),
         (["export", "format=tflite"], "the formats are onnx"),
         (["train", "hydra.run.dir=/dev/null/x"], "/dev/null/x"),
@@ -85,8 +90,6 @@ def test_200_mb_of_one_line_is_one_line_and_exit_code_2(tmp_path, capsys):
 
 
 def test_no_space_left_is_one_line_and_exit_code_2(capsys, monkeypatch):
-    import errno
-
     from newsstance.commands import corpus_split
 
     def full(*_):
@@ -95,6 +98,53 @@ def test_no_space_left_is_one_line_and_exit_code_2(capsys, monkeypatch):
     monkeypatch.setattr(corpus_split, "run", full)
     assert main(["corpus", "split"]) == 2
     assert "outputs/train.jsonl: no space left on the disk" in one_line_error(capsys)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.EIO, "Input/output error", "a.jsonl"), "a.jsonl: Input/output error"),
+        (OSError(errno.ESTALE, "Stale file handle"), "newsstance corpus split: Stale file handle"),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links", "a"), "a: Too many levels of symbolic links"),
+    ],
+)
+def test_any_error_of_the_system_is_one_line_and_exit_code_2(error, message, capsys, monkeypatch):
+    from newsstance.commands import corpus_split
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(corpus_split, "run", fail)
+    assert main(["corpus", "split"]) == 2
+    assert message in one_line_error(capsys)
+
+
+def raised(outer, inner, *, as_cause):
+    """``outer`` as it is raised while ``inner`` is handled."""
+    try:
+        try:
+            raise inner
+        except type(inner) as error:
+            if as_cause:
+                raise outer from error
+            raise outer  # noqa: B904  what it does is the question
+    except type(outer) as error:
+        return error
+
+
+def test_what_an_error_wraps_is_told_and_what_it_merely_came_after_is_not():
+    missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "a.jsonl")
+    told = ("a.jsonl: no such file or folder", 2)
+    assert one_line(raised(TypeError("a bug"), missing, as_cause=False)) is None
+    assert one_line(raised(RuntimeError("a library's"), missing, as_cause=True)) == told
+    assert one_line(raised(OSError("can't load"), missing, as_cause=False)) == told
+    assert one_line(raised(HydraException("can't compose"), InputError("a.yaml: broken"), as_cause=False)) == (
+        "a.yaml: broken",
+        2,
+    )
+    hidden = raised(OSError("can't load"), missing, as_cause=False)
+    hidden.__suppress_context__ = True
+    assert one_line(hidden) is None
 
 
 def test_an_error_of_our_own_keeps_its_traceback(monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from newsstance.configuration.groups import CorpusConfig, SplitConfig
@@ -34,6 +36,15 @@ def test_parquet_of_the_dataset_loads_as_a_corpus_again(tmp_path):
     assert load_corpus(CorpusConfig(paths=[str(tmp_path)])) == sentences
 
 
+def test_what_was_written_sentence_by_sentence_is_marked_and_nothing_else():
+    marks = {}
+    for path in (data_dir() / "corpus").glob("*.jsonl"):
+        marks[path.stem] = {json.loads(line)["picked"] for line in path.read_text(encoding="utf-8").splitlines()}
+    picked = {"analogues", "contrasts", "counterparts", "vocabulary"}
+    assert marks == {name: {name in picked} for name in marks}
+    assert picked < marks.keys()
+
+
 def test_shipped_corpus_loads_without_our_code(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     datasets = pytest.importorskip("datasets")
@@ -41,6 +52,7 @@ def test_shipped_corpus_loads_without_our_code(tmp_path, monkeypatch):
     loaded = datasets.load_dataset("json", data_files=files, split="train", cache_dir=str(tmp_path))
     ours = load_corpus(CorpusConfig(paths=[str(data_dir() / "corpus")]))
     assert loaded["text"][:] == [sentence.text for sentence in ours]
-    assert {"doc", "i", "text", "stances"} <= set(loaded.column_names)
+    assert set(loaded.column_names) == {"doc", "i", "text", "stances", "picked"}
+    assert loaded["picked"][:] == [sentence.extra["picked"] for sentence in ours]
     splits = split_by_article(ours, SplitConfig())
     assert sum(map(len, to_dataset_dict(splits).values())) == loaded.num_rows

@@ -122,6 +122,26 @@ def test_command_prints_writes_and_draws(tmp_path, monkeypatch, capsys, tiny_enc
         assert "<svg" in (tmp_path / f"out/{name}.svg").read_text(), name
 
 
+def test_the_revision_of_the_encoder_is_the_one_asked_for(tmp_path, monkeypatch):
+    import numpy as np
+
+    from newsstance.commands import corpus_describe
+
+    asked = []
+
+    def embed(texts, encoder, *_, revision=None):
+        asked.append((encoder, revision))
+        return np.random.default_rng(0).random((len(texts), 4))
+
+    monkeypatch.setattr(corpus_describe, "embed", embed)
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "town.jsonl", corpus(TOWN))
+    write(tmp_path / "lab.jsonl", corpus(LAB))
+    words = ["corpus=town.jsonl", "against=lab.jsonl", "encoder=org/encoder", "encoder.revision=v2"]
+    assert main(["corpus", "describe", *words]) == 0
+    assert set(asked) == {("org/encoder", "v2")}
+
+
 def test_against_the_name_of_a_config(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NEWSSTANCE_DATA", str(tmp_path))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from newsstance.evaluation.calibration import calibrate, sweep_thresholds
+from newsstance.evaluation.error_analysis import analyse_errors
 from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.intervals import ArticleBootstrap
 from newsstance.evaluation.metrics import (
@@ -77,6 +78,7 @@ def make_evaluation(*, seed: int = 0, sentences: int = 240, hostile: str = "") -
         systems=[model, majority],
         slices=[part],
         predictions=predictions,
+        error_analysis=analyse_errors(predictions),
         notes=["Baselines were trained on the training split."],
     )
 

@@ -208,6 +208,19 @@ def test_what_cannot_be_attributed_is_said_before_the_work(evaluated, capsys, mo
     assert "pip install 'newsstance[explain]'" in capsys.readouterr().err
 
 
+def test_words_behind_errors_need_the_error_analysis(evaluated, capsys):
+    assert evaluated("evaluation.attribute_errors=2") == 2
+    assert "set evaluation.error_analysis=true" in capsys.readouterr().err
+
+
+def test_the_report_shows_errors_only_where_they_were_analysed(evaluated, tmp_path):
+    report = tmp_path / "report" / "report.html"
+    assert evaluated("output=report") == 0
+    assert 'id="errors"' not in report.read_text()
+    assert evaluated("output=report", "evaluation.error_analysis=true", "evaluation.neighbours=none") == 0
+    assert 'id="errors"' in report.read_text()
+
+
 @pytest.mark.parametrize("neighbours", ["tfidf", "embeddings", "none"])
 def test_neighbours_of_errors_are_looked_up_as_configured(neighbours, tiny_encoder):
     config = EvaluationConfig(

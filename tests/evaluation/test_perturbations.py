@@ -117,6 +117,11 @@ def test_only_headlines_change_case() -> None:
     assert change_headline_case(Passage("Bank admits error"), Random(0)) is None
 
 
+@pytest.mark.parametrize("headline", ["* * *", "10 20 30", "—", "A", "洪水三人死亡", "الفيضان"])
+def test_a_headline_without_another_letter_case_is_left_alone(headline: str) -> None:
+    assert change_headline_case(Passage(headline, is_headline=True), Random(0)) is None
+
+
 def test_caption_is_glued_to_the_end() -> None:
     changed = append_caption(Passage("He denied it."), Random(0))
     assert changed is not None

@@ -26,7 +26,7 @@ from newsstance.evaluation.report import (
     verdict,
     write_report,
 )
-from newsstance.evaluation.result import Evaluation
+from newsstance.evaluation.result import Evaluation, Prediction
 from newsstance.evaluation.storage import load_evaluation
 from newsstance.stances import LABELS, to_indicators
 
@@ -106,7 +106,7 @@ def _with_hostile(evaluation_of: EvaluationOf, where: str) -> Evaluation:
     evaluation = evaluation_of(hostile=HOSTILE if where == "text" else "")
     wrong = replace(evaluation.predictions[0], predicted=["denial"], labels=[])
     changes: dict[str, Callable[[], dict[str, Any]]] = {
-        "text": lambda: {"predictions": [wrong, *evaluation.predictions[1:]]},
+        "text": lambda: _predicted([wrong, *evaluation.predictions[1:]]),
         "neighbour": lambda: {"error_analysis": _analysis_with_neighbour(evaluation)},
         "behaviour": lambda: {"behaviour": _behaviour()},
         "slice": lambda: {"slices": [replace(evaluation.slices[0], name=HOSTILE)]},
@@ -116,6 +116,10 @@ def _with_hostile(evaluation_of: EvaluationOf, where: str) -> Evaluation:
         "baseline": lambda: {"systems": [evaluation.model, replace(evaluation.baselines[0], description=HOSTILE)]},
     }
     return replace(evaluation, **changes[where]())
+
+
+def _predicted(predictions: list[Prediction]) -> dict[str, Any]:
+    return {"predictions": predictions, "error_analysis": analyse_errors(predictions)}
 
 
 def _analysis_with_neighbour(evaluation: Evaluation) -> dict[str, Any]:
@@ -191,7 +195,20 @@ def test_an_evaluation_without_errors_says_so(evaluation_of: EvaluationOf) -> No
     evaluation = evaluation_of()
     right = [replace(p, predicted=list(p.labels), labels=list(p.labels)) for p in evaluation.predictions]
     unlabelled = [replace(p, labels=[], predicted=[]) for p in right]
-    assert "No errors." in render_html(replace(evaluation, predictions=unlabelled))
+    assert "No errors." in render_html(replace(evaluation, **_predicted(unlabelled)))
+
+
+def test_without_an_error_analysis_the_page_has_no_errors(evaluation_of: EvaluationOf) -> None:
+    evaluation = evaluation_of()
+    assert "errors" in _ids(render_html(evaluation))
+    html = render_html(replace(evaluation, error_analysis=None))
+    assert "errors" not in _ids(html)
+    assert evaluation.predictions[0].text not in html
+    assert {v.removeprefix("#") for t, a in Page(html).tags if t == "a" and (v := a.get("href"))} <= _ids(html)
+
+
+def _ids(html: str) -> set[str | None]:
+    return {attributes.get("id") for _, attributes in Page(html).tags}
 
 
 def test_verdict_follows_the_interval() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from newsstance.articles.article import Article
+from newsstance.evaluation.error_analysis import analyse_errors
 from newsstance.evaluation.report import write_report
 from newsstance.evaluation.result import Evaluation
 from newsstance.inference.article_view import write_article_view
@@ -64,9 +65,9 @@ def open_page(browser: Any) -> Iterator[Callable[..., tuple[Any, list[str]]]]:
 def report(evaluation_of: Callable[..., Evaluation], tmp_path_factory: pytest.TempPathFactory) -> Path:
     evaluation = evaluation_of(hostile=HOSTILE)
     first = replace(evaluation.predictions[0], labels=[], predicted=["denial"])
-    return write_report(
-        replace(evaluation, predictions=[first, *evaluation.predictions[1:]]), tmp_path_factory.mktemp("report")
-    )["html"]
+    predictions = [first, *evaluation.predictions[1:]]
+    analysed = replace(evaluation, predictions=predictions, error_analysis=analyse_errors(predictions))
+    return write_report(analysed, tmp_path_factory.mktemp("report"))["html"]
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -123,6 +124,16 @@ def test_print_opens_what_is_folded_and_hides_the_filters(open_page: Any, report
     assert page.locator("details:not([open])").count() == 0
     page.emulate_media(media="print")
     assert not page.locator(".filters").is_visible()
+
+
+def test_print_opens_what_is_folded_where_there_are_no_errors_to_filter(
+    open_page: Any, evaluation_of: Callable[..., Evaluation], tmp_path: Path
+) -> None:
+    page, complaints = open_page(write_report(replace(evaluation_of(), error_analysis=None), tmp_path)["html"])
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details[open]").count() > 0
+    assert page.locator("details:not([open])").count() == 0
+    assert complaints == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -182,18 +182,6 @@ def test_a_backend_that_cannot_be_used_is_an_error_that_says_what_to_do(tiny_mod
         load_backend(str(tiny_model), backend)
 
 
-def test_cores_follow_environment_and_quota(monkeypatch, tmp_path):
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert cpu.cores() == 3
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setattr(cpu.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    quota = tmp_path / "cpu.max"
-    monkeypatch.setattr(cpu, "_CGROUP_QUOTA", quota)
-    for text, expected in (("max 100000", 8), ("150000 100000", 2), ("5000 100000", 1)):
-        quota.write_text(text)
-        assert cpu.cores() == expected
-
-
 def test_the_first_pass_forecasts_each_sentence_by_itself(exported):
     """What stands before and behind a sentence in a batch is not seen; the network is the one that torch trained."""
     first_pass = FirstPass.load(exported, "00000000")

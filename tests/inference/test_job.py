@@ -219,6 +219,71 @@ def test_a_parquet_file_keeps_the_other_fields_of_a_sentence_as_json(tmp_path):
     assert (second["id"], second["extra"]) == (None, None)
 
 
+def test_a_sentence_keeps_title_address_and_date_but_not_fields_called_like_ours(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    given = {"title": "Tides", "url": "https://a.example", "published": "2024-05-01", "html": "<p>It.</p>"}
+    ours = dict.fromkeys(("doc", "i", "start", "end", "kind", "text", "labels", "scores", "model"), "mine")
+    path.write_text(json.dumps({"sentence": "Dr. Ott admits it.", "context": "Who?", **given, **ours}) + "\n")
+    (row,) = rows_of(run(path, tmp_path, reader=ReaderConfig(columns={"url": "link"})).predictions)
+    assert {key: row[key] for key in given} == given
+    assert [key for key in ours if row[key] == "mine"] == []
+    assert not {"sentence", "context"} & row.keys()
+
+
+def test_nan_is_null_in_json(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"sentence": "Dr. Ott admits it.", "a": NaN, "b": [{"c": -Infinity}, 1.5]}\n')
+    (row,) = rows_of(run(path, tmp_path).predictions)
+    assert (row["a"], row["b"]) == (None, [{"c": None}, 1.5])
+
+
+def test_what_lies_beside_a_file_that_the_user_named_goes_by_its_name(tmp_path):
+    """Also where it is called as ours would be: `articles.jsonl` beside `predictions.jsonl` may be the user's."""
+    path = tmp_path / "articles.jsonl"
+    path.write_text('{"id": "a", "text": "The mayor admits it."}\n{broken\n')
+    before = path.read_bytes()
+    run(path, tmp_path, tmp_path / "predictions.jsonl")
+    first = (tmp_path / "rejects-predictions.jsonl").read_bytes()
+    run(path, tmp_path, tmp_path / "predictions-00001.jsonl.gz")
+    assert path.read_bytes() == before
+    assert (tmp_path / "rejects-predictions.jsonl").read_bytes() == first
+    assert {found.name for found in tmp_path.iterdir()} == {
+        "articles.jsonl",
+        "predictions.jsonl",
+        "articles-predictions.jsonl",
+        "rejects-predictions.jsonl",
+        "pages-predictions",
+        "predictions-00001.jsonl.gz",
+        "articles-predictions-00001.jsonl.gz",
+        "rejects-predictions-00001.jsonl",
+        "pages-predictions-00001",
+        "run",
+    }
+    run(path, tmp_path)
+    assert {found.name for found in (tmp_path / "run").iterdir()} == {
+        "predictions.jsonl",
+        "articles.jsonl",
+        "rejects.jsonl",
+        "pages",
+        "status.json",
+    }
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "articles-out.jsonl", "rejects-out.jsonl", "watched.json"])
+@pytest.mark.parametrize("how", ["file", "folder", "link", "url"])
+def test_a_file_that_is_read_is_not_replaced(tmp_path, name, how):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = folder / name
+    path.write_text('{"id": "a", "text": "The mayor admits it."}\n')
+    (tmp_path / "link").symlink_to(path)
+    typed = {"file": path, "folder": folder, "link": tmp_path / "link", "url": f"file://{path}"}[how]
+    with pytest.raises(InputError, match=rf"{name}: is read as input and would be replaced \(give another output=\)"):
+        run(typed, tmp_path, folder / "out.jsonl", status=str(folder / "watched.json"))
+    assert path.read_text() == '{"id": "a", "text": "The mayor admits it."}\n'
+    assert list(folder.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
 def test_each_article_has_a_summary_beside_the_predictions(tmp_path, name):
     path = tmp_path / "rows.jsonl"

@@ -6,12 +6,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from newsstance.articles.inputs import InputFile
 from newsstance.configuration.groups import EngineConfig, OutputConfig, ReaderConfig
 from newsstance.errors import InputError
+from newsstance.inference.engine_ray import _tell
 from newsstance.inference.job import run_prediction
+from newsstance.inference.status import Watch
 
 RAY_JOB = Path(__file__).with_name("ray_job.py")
 
@@ -87,3 +91,24 @@ def test_what_ray_cannot_do_is_an_error(input, tmp_path, path, typed, message):
 def test_an_unknown_engine_is_an_error(input, tmp_path):
     with pytest.raises(InputError, match="the engines are local, ray"):
         run_prediction(str(input), OutputConfig(), ReaderConfig(), tmp_path, str, engine=EngineConfig("spark"))
+
+
+def test_the_pace_of_a_job_that_goes_on_is_that_of_this_run(tmp_path):
+    """A worker first says how it found its part; one that took over a part says again what is known."""
+    files = [InputFile(name, tmp_path / name, name) for name in "abc"]
+    watch = Watch(tmp_path / "status.json", "out", files, [100, 100, 200])
+    job = SimpleNamespace(parts=[range(1), range(1, 2), range(2, 3)])
+
+    def said(part, articles, complete=False):
+        return {"part": part, "counts": [articles, 10 * articles, articles, 1, 1], "complete": complete}
+
+    with watch:
+        watch._began -= 10
+        results = [said(0, 50, True), said(1, 20), said(2, 0), said(1, 40), said(1, 40), said(1, 60, True)]
+        _tell(watch, job, iter([*results, said(1, 60, True), said(2, 30)]))
+        articles, sentences = watch.rates()
+        watch._share = watch._measure_share()
+        assert (watch.found.articles, watch.found.sentences) == (140, 1400)
+        assert (articles, sentences) == pytest.approx((7, 70), rel=0.05)
+        assert (watch._share, watch._share_at_start) == (0.5, 0.25)
+        assert watch.seconds_left() == pytest.approx(20, rel=0.05)

@@ -1,7 +1,10 @@
 """Output in shards: names, manifest, parts of the input, what a folder may hold."""
 
+import errno
+import fcntl
 import hashlib
 import json
+import os
 
 import numpy as np
 import pyarrow.parquet
@@ -156,3 +159,54 @@ def test_a_folder_with_somebody_elses_manifest_is_left_alone(articles, tmp_path)
     with pytest.raises(InputError, match=r"manifest\.json: is no manifest of predictions"):
         run(articles, tmp_path, path=str(tmp_path / "out"), overwrite=True)
     assert (tmp_path / "out" / "manifest.json").read_text() == '{"name": "a web app"}'
+
+
+def test_files_of_somebody_else_that_are_called_like_shards_are_left_alone(articles, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "articles-00000.jsonl").write_text("mine")
+    for _ in range(2):  # what is refused leaves nothing by which the folder would count as ours
+        with pytest.raises(InputError, match=r"out: was not written by newsstance, and holds articles-00000\.jsonl"):
+            run(articles, tmp_path, path=str(out), overwrite=True)
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"articles-00000.jsonl": "mine"}
+
+
+def test_a_job_killed_before_its_first_manifest_goes_on(articles, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".lock").touch()
+    (out / "predictions-00000.jsonl.gz").write_bytes(b"of a shard that no manifest names")
+    (out / "articles-00007.jsonl.gz").write_bytes(b"likewise")
+    run(articles, tmp_path, path=str(out), shard_sentences=60)
+    assert len(rows_of(out / "predictions-00000.jsonl.gz")) == 60
+    assert not (out / "articles-00007.jsonl.gz").exists()
+
+
+@pytest.mark.parametrize("below", ["", "part-00000"])
+def test_input_that_lies_where_a_shard_would_is_refused(articles, tmp_path, below):
+    place = tmp_path / "out" / below
+    run(articles, tmp_path, path=str(place))
+    kept = (place / "predictions-00000.jsonl.gz").read_bytes()
+    with pytest.raises(InputError, match=r"predictions-00000\.jsonl\.gz: is read as input and would be replaced"):
+        run(place / "predictions-00000.jsonl.gz", tmp_path, path=str(tmp_path / "out"), overwrite=True)
+    assert (place / "predictions-00000.jsonl.gz").read_bytes() == kept
+
+
+def test_what_a_killed_job_left_half_written_is_removed_and_nothing_else(articles, tmp_path):
+    out = tmp_path / "out"
+    (out / "pages").mkdir(parents=True)
+    left = [".predictions-00003.jsonl.gz.n1-7.part", ".manifest.json.n1-7.part", "pages/.d1.html.n1-7.part"]
+    other = [".mine.jsonl.n1-7.part", ".predictions.jsonl.n1-7.part"]
+    for name in left + other:
+        (out / name).touch()
+    run(articles, tmp_path, path=str(out))
+    assert [(out / name).exists() for name in left + other] == [False] * 3 + [True] * 2
+
+
+def test_a_file_system_without_locks_is_an_error_that_says_what_to_do(articles, tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(InputError, match=r"out: cannot be locked: No locks available \(give an output="):
+        run(articles, tmp_path, path=str(tmp_path / "out"))

@@ -81,8 +81,29 @@ def test_a_bad_row_is_rejected_and_the_rest_goes_on(folder: Path) -> None:
     (folder / "rows.jsonl").write_text(f"{good}\n{{broken\n{other}\n")
     assert main(["label", "input=rows.jsonl", "output=out/labels.jsonl"]) == 0
     assert [row["doc"] for row in read(folder / "out" / "labels.jsonl")] == ["a", "b"]
-    (reject,) = read(folder / "out" / "rejects.jsonl")
+    (reject,) = read(folder / "out" / "rejects-labels.jsonl")
     assert reject["row"] == 2
+
+
+@pytest.mark.parametrize("source", ["labels.jsonl", "rejects-labels.jsonl"])
+def test_a_file_that_is_read_is_not_replaced(folder: Path, capsys: pytest.CaptureFixture[str], source: str) -> None:
+    (folder / source).write_text('{"text": "She denied the report."}\n')
+    assert main(["label", f"input={source}", "output=labels.jsonl"]) == 2
+    assert f"{source}: is read as input and would be replaced" in capsys.readouterr().err
+    assert (folder / source).read_text() == '{"text": "She denied the report."}\n'
+
+
+def test_two_jobs_in_a_folder_keep_their_rejects(folder: Path) -> None:
+    (folder / "rejects.jsonl").write_text("{broken\n" + '{"text": "She denied the report."}\n')
+    assert main(["label", "input=rejects.jsonl", "output=one.jsonl"]) == 0
+    assert main(["label", "input=rejects.jsonl", "output=two.parquet"]) == 0
+    assert {path.name for path in folder.glob("rejects*")} == {
+        "rejects.jsonl",
+        "rejects-one.jsonl",
+        "rejects-two.jsonl",
+    }
+    assert main(["label", "input=rejects.jsonl", "output=sub/"]) == 0
+    assert {path.name for path in (folder / "sub").iterdir()} == {"labels.jsonl", "rejects.jsonl"}
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,8 @@ class Article:
         context: The sentence before it, where `is_sentence`.
         file: Where it was read.
         marked: Spans whose kind the page's markup gives, in the order of the text, not overlapping.
-        extra: Further fields of its row, carried through; for sentences also ``id`` as given. ``encoding`` is the text
-            encoding where it was detected rather than UTF-8.
+        extra: Further fields of its row, carried through; for sentences also ``id``, title, url and the like as given.
+            ``encoding`` is the text encoding where it was detected rather than UTF-8.
         position: Where it stands in the input.
     """
 

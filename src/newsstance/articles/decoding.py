@@ -58,6 +58,15 @@ def encoding_by_mark(data: bytes) -> str | None:
     return next((name for mark, name in _MARKS if data.startswith(mark)), None)
 
 
+def text_encoding(name: str) -> str | None:
+    """Python's name of the text encoding ``name``; None where there is none (``base64`` and ``rot13`` are no text)."""
+    try:
+        codec = codecs.lookup(name)
+    except (LookupError, ValueError):  # ValueError: a null byte
+        return None
+    return codec.name if codec._is_text_encoding else None
+
+
 def is_valid(data: bytes, encoding: str) -> bool:
     """Whether ``data`` can be decoded from ``encoding``."""
     try:

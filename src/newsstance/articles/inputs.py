@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import logging
 import os
 import stat
 from collections import Counter
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsstance.errors import InputError
+from newsstance.writing import at_home
+
+LOG = logging.getLogger(__name__)
 
 STDIN = "-"
 COMPRESSED_SUFFIXES = (".gz", ".zst", ".zstd")
@@ -66,12 +70,18 @@ class InputFile:
         """Whether it is an ordinary file, not a pipe, socket or device."""
         return self.path is not None and stat.S_ISREG(self.path.stat().st_mode)
 
+    @property
+    def on_disk(self) -> Path | None:
+        """Its place on this machine, also where it was named by a URL; None where it has none."""
+        last_link = self.url.rpartition("::")[2]
+        return Path(last_link.removeprefix("file://")) if last_link.startswith("file://") else self.path
+
 
 def find_inputs(typed: str) -> list[InputFile]:
     """The files that ``typed`` names: a file, a folder (all below it, sorted), a glob (``**`` too) or ``-`` for stdin.
 
     A URL of any kind that fsspec knows names files likewise. Hidden files and folders below a folder are left out, as
-    globs do. An existing path is never taken as a glob.
+    globs do; folders that cannot be listed, with a warning. An existing path is never taken as a glob.
 
     Raises:
         InputError: Where there is no such file, a folder holds none or a glob matches none.
@@ -86,18 +96,44 @@ def find_inputs(typed: str) -> list[InputFile]:
         return [InputFile(file.url, None, id, url=file.url) for file, id in zip(found, ids, strict=True)]
     if "\0" in typed or not typed:
         raise InputError(f"input={typed!r} is no path: give a file, a folder, a glob or - for stdin")
+    typed = at_home(typed)
     path = Path(typed)
     if path.is_dir():
-        return _name_files(_files_below(path), root=path)
+        _check_listable(path)
+        below = _files_below(path)
+        if not below:
+            raise InputError.at(path, "the folder holds no file", remedy="check input=")
+        return _name_files(below, root=path)
     if path.exists():
         return [InputFile(str(path), path, _stem(path.name))]
     if not glob.has_magic(typed):
         raise InputError.at(typed, "no such file or folder", remedy="check input=")
     matches = sorted(Path(match) for match in glob.iglob(typed, recursive=True))  # noqa: PTH207  Path.glob takes no absolute ones
-    files = [found for match in matches for found in (_files_below(match) if match.is_dir() else [match])]
+    files = [found for match in matches for found in (_files_below(match) if _is_folder(match) else [match])]
     if not files:
         raise InputError.at(typed, "the glob matches no file", remedy="check input=, and quote it for the shell")
     return _name_files(list(dict.fromkeys(files)), root=_fixed_part(typed))
+
+
+def refuse_overwriting(files: Iterable[InputFile], written: Iterable[Path]) -> None:
+    """Raise `InputError` where a job that reads ``files`` would replace one of them: where it is among ``written``."""
+    existing = {place: path for path in written if (place := _inode(path)) is not None}
+    if not existing:
+        return
+    for file in files:
+        place = _inode(file.on_disk) if file.on_disk is not None else None
+        if place is not None and place in existing:
+            remedy = "give another output="
+            raise InputError.at(existing[place], "is read as input and would be replaced", remedy=remedy)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    """What tells a file from all others, whatever names and links lead to it; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def fingerprint(files: list[InputFile]) -> str:
@@ -129,15 +165,27 @@ def _files_below(folder: Path) -> list[Path]:
     """All files below ``folder`` that are not hidden, sorted by path. Links to folders are not followed."""
     found: list[Path] = []
 
-    def fail(error: OSError) -> None:
-        raise InputError.at(error.filename, "the folder cannot be listed", remedy="check its permissions") from error
+    def pass_over(error: OSError) -> None:
+        LOG.warning("%s: the folder cannot be listed and is left out (%s)", error.filename, error.strerror)
 
-    for parent, folders, names in os.walk(folder, onerror=fail):
+    for parent, folders, names in os.walk(folder, onerror=pass_over):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(parent) / name for name in names if not name.startswith(".")]
-    if not found:
-        raise InputError.at(folder, "the folder holds no file", remedy="check input=")
     return sorted(found)
+
+
+def _check_listable(folder: Path) -> None:
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise InputError.at(folder, "the folder cannot be listed", remedy="check its permissions") from error
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # it may be listed, but not looked into: whoever reads it says so
+        return False
 
 
 def _fixed_part(pattern: str) -> Path:

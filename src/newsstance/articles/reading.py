@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import importlib
 import logging
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from newsstance.articles.article import START, Article, Position, Reject, UnreadableError
+from newsstance.articles.decoding import text_encoding
 from newsstance.articles.formats import Format, RowSettings
 from newsstance.articles.formats.sniffing import find_format
 from newsstance.articles.inflating import open_content
@@ -69,13 +69,8 @@ def _check(config: ReaderConfig) -> None:
         raise InputError(f"reader.timeout must be above 0, not {config.timeout:g}")
     if config.workers is not None and config.workers < 0:
         raise InputError(f"reader.workers must be 0 or more, or null, not {config.workers}")
-    if config.encoding is not None:
-        try:
-            codecs.lookup(config.encoding)
-        except LookupError as error:
-            raise InputError(
-                f"reader.encoding: no text encoding {config.encoding!r} (such as utf-8, cp1252)"
-            ) from error
+    if config.encoding is not None and text_encoding(config.encoding) is None:
+        raise InputError(f"reader.encoding: no text encoding {config.encoding!r} (such as utf-8, cp1252)")
 
 
 def _read_files(

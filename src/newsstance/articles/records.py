@@ -15,6 +15,8 @@ from newsstance.articles.inflating import too_large
 from newsstance.articles.inputs import InputFile
 
 FIELDS = ("id", "title", "text", "html", "url", "published", "sentence", "context")
+_KEPT_OF_SENTENCES = frozenset({"title", "text", "html", "url", "published"})
+"""What a row with a sentence carries through under the user's names, as its other fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def to_article(row: Row, number: int | None, file: InputFile, settings: RecordSe
         extra=rest,
     )
     if texts["sentence"]:
-        extra = rest | ({"id": fields["id"]} if given else {})
+        kept = {name: row[name] for field, name in column.items() if field in _KEPT_OF_SENTENCES and name in row}
+        extra = rest | kept | ({"id": fields["id"]} if given else {})
         return replace(base, text=texts["sentence"], is_sentence=True, context=facts["context"], extra=extra)
     if texts["text"]:
         return _from_text(base, texts["text"], settings.score_title)

@@ -10,9 +10,28 @@ from pathlib import Path
 
 from newsstance.articles.article import Article, Reject
 from newsstance.errors import InputError
-from newsstance.writing import to_line
+from newsstance.writing import STDOUT, names_folder, stem_of_rows, to_line
 
 LOG = logging.getLogger(__name__)
+
+REJECTS = "rejects.jsonl"
+
+
+def rejects_file(path: str | None, output: str, folder: Path) -> Path:
+    """Where the rejects of a job go whose rows go to one file: beside them.
+
+    Beside a file that the user named there may be other jobs', so that they go by its name.
+
+    Args:
+        path: What the user gave.
+        output: The file of rows that `writing.output_file` made of it.
+        folder: The run's folder, for rows that go to stdout.
+    """
+    if output == STDOUT:
+        return folder / REJECTS
+    rows = Path(output)
+    is_named = path is not None and not names_folder(path)
+    return rows.with_name(f"rejects-{stem_of_rows(rows.name)}.jsonl" if is_named else REJECTS)
 
 
 class RejectLog:

@@ -13,7 +13,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from multiprocessing import connection
@@ -21,6 +21,7 @@ from multiprocessing.context import BaseContext
 
 from newsstance.articles.article import Article, Reject
 from newsstance.articles.records import Record, convert, record_reject
+from newsstance.cores import cores
 
 LOG = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ _TASKS_PER_PROCESS = 2000
 """Pages after which a worker makes way for a fresh one, so that what libraries leak or cache stays small."""
 _START_SECONDS = 60
 _ATTEMPTS = 2
-"""Processes that one page may kill: the first may have been killed by something else, such as a lack of memory."""
+"""Processes that one page may kill, or wait for in vain: the first may have ended by something else, such as a lack of
+memory."""
 
 
 def convert_all(records: Iterator[Record], workers: int | None, timeout: float) -> Generator[Result, None, None]:
@@ -60,8 +62,7 @@ def convert_all(records: Iterator[Record], workers: int | None, timeout: float) 
                 break
         else:
             return
-        cores = available_cores()
-        workers = cores if cores > 1 else 0
+        workers = cores() if cores() > 1 else 0
     if not workers:
         yield from map(convert, records)
         return
@@ -72,11 +73,6 @@ def convert_all(records: Iterator[Record], workers: int | None, timeout: float) 
                 yield window.take()
         while window.works:
             yield window.take()
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Window:
@@ -131,22 +127,24 @@ class _Lane:
     """One worker process at a time, so that it is known what a process died of.
 
     Where processes cannot run at all (a script without ``if __name__ == "__main__":`` is started over in each), the
-    work is done in this process.
+    work is done in this process. Once one has run, a start that fails says nothing about the next.
     """
 
-    _cannot_run = False
+    _have_run = _cannot_run = False
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._executor: ProcessPoolExecutor | None = None
         self._pid = 0
         self._tasks = 0
-        self._is_closed = False
+        self._closed = threading.Event()
 
     def convert(self, record: Record) -> Result:
         """What `records.convert` gives, or a reject where that takes too long or kills the process."""
         for _ in range(_ATTEMPTS):
             if self._executor is None and not self._start():
+                if self._closed.is_set():  # nobody waits for the result
+                    break
                 return convert(record)
             assert self._executor is not None
             self._tasks += 1
@@ -157,7 +155,7 @@ class _Lane:
                 return record_reject(record, f"took longer than {self._timeout:g} seconds (reader.timeout)")
             except (BrokenProcessPool, RuntimeError):  # RuntimeError: it broke or was closed before it was given this
                 self._stop()
-                if self._is_closed:
+                if self._closed.is_set():
                     break
                 continue
             if self._tasks >= _TASKS_PER_PROCESS:
@@ -167,26 +165,36 @@ class _Lane:
 
     def close(self) -> None:
         """End the process; what it was doing is lost."""
-        self._is_closed = True
+        self._closed.set()
         self._stop()
 
     def _start(self) -> bool:
         """Whether there is a process now."""
-        if _Lane._cannot_run or self._is_closed:
-            return False
-        self._executor = ProcessPoolExecutor(1, mp_context=_context(), initializer=_prepare_worker)
-        try:
-            self._pid = self._executor.submit(os.getpid).result(_START_SECONDS)
-        except (BrokenProcessPool, TimeoutError, OSError):
-            self._stop()
-            _Lane._cannot_run = True
-            LOG.warning(
-                "worker processes cannot run here, so that web pages are read in this process"
-                " (a script needs `if __name__ == '__main__':`; reader.workers=0 asks for this)"
-            )
-            return False
-        self._tasks = 0
-        return True
+        for _ in range(_ATTEMPTS):
+            if _Lane._cannot_run or self._closed.is_set():
+                return False
+            executor = self._executor = ProcessPoolExecutor(1, mp_context=_context(), initializer=_prepare_worker)
+            try:
+                self._pid = executor.submit(os.getpid).result(_START_SECONDS)
+            except (BrokenProcessPool, CancelledError, TimeoutError, OSError):
+                self._stop()
+                if not _Lane._have_run and not self._closed.is_set():
+                    self._give_up()
+                continue
+            _Lane._have_run, _Lane._cannot_run = True, False
+            self._tasks = 0
+            if self._closed.is_set():  # meanwhile, by a thread that found no process to end
+                self._stop()
+            return not self._closed.is_set()
+        LOG.warning("a worker process could not be started: a web page is read in this process, without a time limit")
+        return False
+
+    def _give_up(self) -> None:
+        _Lane._cannot_run = True
+        LOG.warning(
+            "worker processes cannot run here, so that web pages are read in this process"
+            " (a script needs `if __name__ == '__main__':`; reader.workers=0 asks for this)"
+        )
 
     def _stop(self) -> None:
         executor, self._executor = self._executor, None

@@ -75,7 +75,7 @@ def _embedder(config: CorpusDescribeConfig) -> Callable[[Sequence[str]], Any]:
 
     def embedder(texts: Sequence[str]) -> Any:
         try:
-            return embed(texts, location, config.encoder.max_tokens)
+            return embed(texts, location, config.encoder.max_tokens, revision=config.encoder.revision)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"encoder={config.encoder.name}: cannot be loaded: {str(error).splitlines()[0]}"

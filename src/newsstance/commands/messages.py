@@ -24,6 +24,10 @@ _OS_REMEDIES = {
 }
 
 
+_WRAPPERS = (OSError, InputError, HydraException, OmegaConfBaseException)
+"""Errors that tell of the one that was being handled when they were raised. Any other is a fault of its own there."""
+
+
 def one_line(error: BaseException) -> tuple[str, int] | None:
     """The message and exit code for ``error``; None for an error in newsstance itself, which deserves its traceback."""
     chain: BaseException | None = error
@@ -32,13 +36,24 @@ def one_line(error: BaseException) -> tuple[str, int] | None:
             return str(chain), 1
         if isinstance(chain, InputError):
             return " ".join(str(chain).split()), 2
-        if isinstance(chain, OSError) and chain.errno in _OS_REMEDIES:
-            place = chain.filename if chain.filename is not None else chain.strerror
-            return f"{place}: {_OS_REMEDIES[chain.errno]}", 2
-        chain = chain.__cause__ or chain.__context__
+        if isinstance(chain, OSError) and chain.errno is not None:
+            return _describe_os_error(chain), 2
+        chain = chain.__cause__ or _wrapped(chain)
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return describe_hydra(error), 2
     return None
+
+
+def _describe_os_error(error: OSError) -> str:
+    said = error.strerror or type(error).__name__
+    what = _OS_REMEDIES.get(error.errno or 0, said)
+    place = said if error.filename is None else error.filename
+    return what if place == what else f"{place}: {what}"
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    """What was being handled when ``error`` was raised, where ``error`` is about that."""
+    return error.__context__ if isinstance(error, _WRAPPERS) and not error.__suppress_context__ else None
 
 
 def describe_hydra(error: BaseException) -> str:

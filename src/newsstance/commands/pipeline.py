@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from newsstance.commands.predict import print_summary
 from newsstance.commands.train import training_job
 from newsstance.configuration.commands import PipelineConfig
+from newsstance.errors import InputError
 from newsstance.provenance import Run
 from newsstance.resources import data_dir
+from newsstance.writing import on_disk
 
 if TYPE_CHECKING:
     from newsstance.evaluation.result import Evaluation
@@ -23,11 +25,22 @@ LOG = logging.getLogger(__name__)
 
 
 def run(config: PipelineConfig, run: Run) -> None:
-    """Train on the corpus, evaluate on its test split, predict on the example and on ``config.input``."""
+    """Train on the corpus, evaluate on its test split, predict on the example and on ``config.input``.
+
+    Raises:
+        InputError: On a corpus, recipe or evaluation that cannot be used.
+    """
+    from newsstance.evaluation.evaluate import check_request
     from newsstance.model.location import model_folder, point_latest_at
     from newsstance.model.training import train
 
     job = training_job(config)
+    if not job.splits["test"]:
+        raise InputError(
+            f"corpus.split.test_share={config.corpus.split.test_share:g}: no article of {config.corpus.name} is left to"
+            " evaluate the model on (give a larger share, or use newsstance train, which needs none)"
+        )
+    check_request(config.evaluation, job.splits["test"])
     model = model_folder(job.key, None)
     run.record(data_hash=job.data_hash, training_key=job.key, model=str(model))
     classifier = train(job, model)
@@ -89,8 +102,8 @@ def predict(config: PipelineConfig, classifier: StanceClassifier, input: str, fo
     from newsstance.inference.job import run_prediction
 
     output = config.output
-    if output.path is not None:
-        output = replace(output, path=str(Path(output.path) / folder.name / f"predictions.{output.format.value}"))
+    if output.path is not None:  # a folder that receives one for each input, laid out as that of the run
+        folder, output = on_disk(output.path) / folder.name, replace(output, path=None)
     folder.mkdir(parents=True, exist_ok=True)
     return run_prediction(input, output, config.reader, folder, lambda: classifier)
 

@@ -147,7 +147,6 @@ class PipelineConfig(CommandConfig):
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
-    backend: BackendConfig = field(default_factory=BackendConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 
 
@@ -156,7 +155,7 @@ class ExportConfig(CommandConfig):
     """``newsstance export``.
 
     Attributes:
-        model: shipped, latest, a folder or a hub id.
+        model: shipped, latest, or a folder that train wrote.
         output: Folder that receives the exported model; null for the model's own folder.
         format: onnx, openvino (ONNX comes with it), or all for those whose packages are installed.
         int8: Also write a quantized export of each format.

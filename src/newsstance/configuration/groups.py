@@ -218,7 +218,7 @@ class EvaluationConfig:
         examples: Rows shown of each kind of error in the report.
         neighbours: How near neighbours of the errors are looked up in the training corpus.
         attribute: Sentences to attribute the scores of to their words: ``DOC:I`` of a measured sentence, or a text.
-        attribute_errors: Of so many of the surest errors as well.
+        attribute_errors: Of so many of the surest errors as well; needs ``error_analysis``.
         embedder: Encoder of embeddings (its states are mean-pooled), for the baselines embeddings and setfit, and for
             near neighbours.
         embeddings_sentences: Training sentences that the baseline embeddings learns from, whole articles drawn at

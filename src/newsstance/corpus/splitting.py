@@ -7,8 +7,8 @@ went, which lets one pick the seed, as was done for the shipped corpus. Quotas p
 push articles to and fro with each one added.
 
 Two rules see more than the one article. Articles that repeat a sentence of one before them follow that one, so that no
-split holds near-copies of another. And a validation or test split that chance left without a label is given the
-article with that label whose draw lies nearest: this touches small corpora only.
+split holds near-copies of another. And a split that chance left without a label is given an article with that label,
+the one of the lowest draw (train: of the highest): this touches small corpora only.
 """
 
 from __future__ import annotations
@@ -133,7 +133,11 @@ def _groups(sentences: Sequence[LabelledSentence], near_duplicate: float) -> dic
 def _cover(
     split_of: dict[str, Split], draws: Mapping[str, float], labels: Mapping[str, set[Label]], config: SplitConfig
 ) -> None:
-    """Move articles between splits so that each split holds each label, where there are enough articles with it."""
+    """Move articles between splits so that each split holds each label, where there are enough articles with it.
+
+    Of the articles that another split can spare, validation and test get the one of the lowest draw, train that of the
+    highest.
+    """
     wanted: tuple[Label | None, ...] = (
         *sorted(LABELS, key=lambda label: sum(label in held for held in labels.values())),
         None,
@@ -146,8 +150,8 @@ def _cover(
                 continue
             donors = [group for group in holders if _can_give(group, holders, split_of)]
             if donors:
-                nearest = min if split != "train" else max
-                split_of[nearest(donors, key=draws.__getitem__)] = split
+                extreme = min if split != "train" else max
+                split_of[extreme(donors, key=draws.__getitem__)] = split
 
 
 def _can_give(group: str, holders: Sequence[str], split_of: Mapping[str, Split]) -> bool:

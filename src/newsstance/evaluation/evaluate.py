@@ -73,11 +73,10 @@ def evaluate_model(
     """
     from newsstance.corpus.loading import data_hash
 
-    if not sentences:
-        raise InputError("there are no sentences to evaluate on")
+    check_request(config, sentences)
     subject = subject or Subject()
     embedder = Embedder(config.embedder)
-    baselines = make_baselines(config, embedder)  # before the work: a misspelled name should not cost minutes
+    baselines = make_baselines(config, embedder)
     chosen = choose_sentences(config.attribute, sentences)
     if chosen or config.attribute_errors:
         check_attributable(classifier)
@@ -112,6 +111,27 @@ def evaluate_model(
     if chosen:
         evaluation.explanations = list(explain(cast("StanceClassifier", classifier), chosen))
     return evaluation
+
+
+def check_request(config: EvaluationConfig, sentences: Sequence[LabelledSentence]) -> None:
+    """Refuse what cannot be evaluated before the work, or the training before it: a slip should not cost minutes.
+
+    Args:
+        config: What to compute.
+        sentences: The sentences to measure on.
+
+    Raises:
+        InputError: Where there are no sentences, or ``config`` asks for something that there is not.
+    """
+    if not sentences:
+        raise InputError("there are no sentences to evaluate on")
+    if config.attribute_errors and not config.error_analysis:
+        raise InputError(
+            f"evaluation.attribute_errors={config.attribute_errors}: there is no error analysis to show the words in"
+            " (set evaluation.error_analysis=true)"
+        )
+    make_baselines(config)
+    choose_sentences(config.attribute, sentences)
 
 
 def to_predictions(sentences: Sequence[LabelledSentence], outputs: Mapping[str, Output]) -> list[Prediction]:

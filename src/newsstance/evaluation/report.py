@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from newsstance.display import LABEL_STYLES, label_css
 from newsstance.evaluation import report_figures
-from newsstance.evaluation.report_errors import MAX_ROWS, analysis_of, error_rows, explanation_rows
+from newsstance.evaluation.report_errors import MAX_ROWS, error_rows, explanation_rows
 from newsstance.evaluation.storage import save_evaluation
 from newsstance.stances import LABELS
 
@@ -58,7 +58,7 @@ def render_html(evaluation: Evaluation) -> str:
     from markupsafe import Markup
 
     environment = template_environment(autoescape=True)
-    analysis = analysis_of(evaluation)
+    analysis = evaluation.error_analysis
     script = _read_template("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.jinja").render(
@@ -68,11 +68,11 @@ def render_html(evaluation: Evaluation) -> str:
         script_digest=digest,
         figures=_figures(evaluation),
         analysis=analysis,
-        errors=error_rows(analysis),
+        errors=error_rows(analysis) if analysis else [],
         explanations=explanation_rows(evaluation.explanations),
         thresholds=threshold_rows(evaluation.model),
         costs=_costs(evaluation),
-        suspects=analysis["suspected_label_errors"][:MAX_ROWS],
+        suspects=analysis["suspected_label_errors"][:MAX_ROWS] if analysis else [],
     )
 
 

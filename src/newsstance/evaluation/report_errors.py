@@ -6,25 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from newsstance.evaluation.error_analysis import analyse_errors
 from newsstance.stances import LABELS
 
 if TYPE_CHECKING:
     from newsstance.evaluation.explanations import Explanation
-    from newsstance.evaluation.result import Evaluation
 
 KIND_NAMES = {"missed": "missed", "false_alarm": "false alarm", "confused": "confused", "unsure_hit": "unsure hit"}
 """Kind of row → its name."""
 
 MAX_ROWS = 400
 """Rows of each kind of list that are put into the page."""
-
-
-def analysis_of(evaluation: Evaluation) -> dict[str, Any]:
-    """The error analysis of an evaluation; where it has none, a plain one of its predictions."""
-    if evaluation.error_analysis is not None:
-        return evaluation.error_analysis
-    return analyse_errors(evaluation.predictions, thresholds=evaluation.model.threshold)
 
 
 def error_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ class _LogisticBaseline:
 
 
 class TfidfBaseline(_LogisticBaseline):
-    """TF-IDF of words (1-2) and characters (2-5 within words), logistic regression a label."""
+    """TF-IDF of words (1-2) and characters (2-4 within words), logistic regression a label."""
 
     name = "tfidf"
     description = "TF-IDF of word and character n-grams, logistic regression"

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from newsstance.articles.inputs import InputFile
-from newsstance.articles.rejects import RejectLog
+from newsstance.articles.rejects import REJECTS, RejectLog
 from newsstance.configuration.groups import OutputConfig, OutputFormat, ReaderConfig
 from newsstance.errors import InputError
 from newsstance.inference.findings import Findings
-from newsstance.inference.manifest import REJECTS, Manifest, lock, open_manifest, remove_unfinished
+from newsstance.inference.manifest import Manifest, lock, open_manifest, remove_unfinished
 from newsstance.inference.pages import Pages
+from newsstance.inference.places import Places
 from newsstance.inference.prediction import Scorer, score
-from newsstance.inference.shards import RowFiles, Shards, SingleFile, Sink, summaries_beside
+from newsstance.inference.shards import RowFiles, Shards, SingleFile, Sink
 from newsstance.inference.status import Watch
 from newsstance.inference.stream import Cursor, Portions
 from newsstance.writing import STDOUT
@@ -69,13 +70,12 @@ class Desk:
     watch: Watch | None = None
 
 
-def write_file(job: Job, predictions: str, folder: Path, watch: Watch) -> Desk:
+def write_file(job: Job, places: Places, watch: Watch) -> Desk:
     """Write all predictions of ``job`` to one file.
 
     Args:
         job: The job.
-        predictions: The file; "-" for stdout.
-        folder: Receives summaries and rejects where the rows go to stdout.
+        places: Where it goes, and everything beside it.
         watch: Is told how far the job is.
 
     Returns:
@@ -84,13 +84,12 @@ def write_file(job: Job, predictions: str, folder: Path, watch: Watch) -> Desk:
     Raises:
         InputError: Where not one article can be read.
     """
-    is_stdout = predictions == STDOUT
-    beside = folder if is_stdout else Path(predictions).parent
-    summaries = summaries_beside(folder / "predictions.jsonl" if is_stdout else Path(predictions))
-    pages = Pages(beside, job.output.max_pages if job.output.html and not is_stdout else 0)
-    sink = SingleFile(RowFiles(predictions, summaries, only_stances=job.output.only_stances))
-    desk = Desk(sink, RejectLog(beside / REJECTS), pages, watch.found, watch)
+    limit = job.output.max_pages if job.output.html and places.predictions != STDOUT else 0
+    pages = Pages(places.pages.parent, limit, below=places.pages.name)
+    rejects = RejectLog(places.rejects)
     with watch:
+        sink = SingleFile(RowFiles(places.predictions, places.summaries, only_stances=job.output.only_stances))
+        desk = Desk(sink, rejects, pages, watch.found, watch)
         for _ in _work(job, desk, Cursor(), shard_sentences=None):
             pass
     return desk
@@ -112,7 +111,8 @@ def fill_folder(
         The manifest: as it is found, and as it is behind each shard that is finished.
 
     Raises:
-        InputError: Where ``folder`` holds another job, one is at work in it, or not one article can be read.
+        InputError: Where ``folder`` holds another job or files of somebody else, one is at work in it, or not one
+            article can be read.
     """
     output = job.output
     with lock(folder, patience):

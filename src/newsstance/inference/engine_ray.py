@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from newsstance.articles.article import Position
+from newsstance.articles.rejects import REJECTS
 from newsstance.configuration.groups import EngineConfig
 from newsstance.errors import InputError
 from newsstance.inference.engine_local import Job, fill_folder
 from newsstance.inference.findings import Findings
-from newsstance.inference.manifest import REJECTS, Manifest, lock, open_manifest
+from newsstance.inference.manifest import Manifest, lock, open_manifest, remove_unfinished
 from newsstance.inference.prediction import Scorer
 from newsstance.inference.status import Watch
 from newsstance.inference.stream import Cursor
@@ -99,6 +100,7 @@ def run_on_ray(job: Job, folder: Path, watch: Watch, engine: EngineConfig) -> Ma
         if manifest.complete:
             LOG.info("%s is complete already: nothing to do", folder)
             return manifest
+        remove_unfinished(folder, manifest)
         manifest.save(folder)
         with watch:
             _tell(watch, job, _results(ray, _for_workers(job, engine), folder, engine))
@@ -157,16 +159,21 @@ def _results(ray: Any, job: Job, folder: Path, engine: EngineConfig) -> Iterator
 def _tell(watch: Watch, job: Job, results: Iterator[dict[str, Any]]) -> None:
     """Pass on what the workers say to ``watch``; what a worker says again counts once."""
     counts: dict[int, list[int]] = {}
+    complete: set[int] = set()
     totals = [0] * 5
     watch.bytes_read = 0
     for result in results:
         part, now = int(result["part"]), [int(count) for count in result["counts"]]
+        size = sum(watch.sizes[n] or 0 for n in job.parts[part]) if result["complete"] else 0
+        if part not in counts:  # how the worker found it
+            watch.count_earlier(now[0], now[1], size)
         before = counts.get(part, [0] * 5)
         counts[part] = now
         totals = [total + new - old for total, new, old in zip(totals, now, before, strict=True)]
         watch.found.articles, watch.found.sentences, watch.found.stances, rejects, shards = totals
-        if result["complete"]:
-            watch.bytes_read += sum(watch.sizes[n] or 0 for n in job.parts[part])
+        if result["complete"] and part not in complete:
+            complete.add(part)
+            watch.bytes_read += size
         watch.update(Cursor(rejects=rejects), shards)
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from newsstance.configuration.groups import BackendConfig
+from newsstance.cores import cores
 from newsstance.errors import InputError
 from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, padded, unique_sentences
-from newsstance.model.cpu import cores
 from newsstance.model.export_record import ExportRecord
 from newsstance.model.location import find_model
 from newsstance.model.metadata import ModelMetadata

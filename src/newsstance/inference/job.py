@@ -8,19 +8,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from newsstance.articles.inputs import InputFile, find_inputs, fingerprint
-from newsstance.configuration.groups import EngineConfig, OutputConfig, OutputFormat, ReaderConfig
+from newsstance.articles.inputs import InputFile, find_inputs, fingerprint, refuse_overwriting
+from newsstance.articles.rejects import REJECTS
+from newsstance.configuration.groups import EngineConfig, OutputConfig, ReaderConfig
 from newsstance.configuration.typed import to_plain
 from newsstance.errors import InputError
 from newsstance.inference.engine_local import Job, fill_folder, write_file
 from newsstance.inference.findings import Findings
-from newsstance.inference.manifest import REJECTS, Manifest
+from newsstance.inference.manifest import Manifest, written_in
+from newsstance.inference.places import Places, status_file
 from newsstance.inference.prediction import Scorer
 from newsstance.inference.shards import SHARD_SENTENCES
 from newsstance.inference.status import Watch
 from newsstance.inference.stream import plan_parts
 from newsstance.provenance import code_revision
-from newsstance.writing import names_folder, output_file
+from newsstance.writing import names_folder, on_disk
 
 ENGINES = ("local", "ray")
 _DECIDING_OUTPUT = ("format", "html", "max_pages", "only_stances", "shard_sentences", "part_mb")
@@ -90,7 +92,8 @@ def run_prediction(
         engine: Where the job runs; None for this process.
 
     Raises:
-        InputError: Where the input is missing, or not one article of it can be read, or the output is another job's.
+        InputError: Where the input is missing, or not one article of it can be read, or the output is another job's or
+            would replace a file of the input.
     """
     engine = engine or EngineConfig()
     _check(output, engine)
@@ -98,6 +101,9 @@ def run_prediction(
     sizes = [_size(file) for file in files]
     parts = plan_parts(files, sizes, output.part_mb * 1e6)
     in_shards = names_folder(output.path) or output.shard_sentences is not None or engine.name == "ray"
+    target = on_disk(output.path) if output.path else folder
+    places = None if in_shards else Places.of(output, folder)
+    refuse_overwriting(files, places.files if places else [*written_in(target), status_file(output, target)])
     if in_shards:
         output = replace(output, shard_sentences=output.shard_sentences or SHARD_SENTENCES)
     facts = _facts(input, files, sizes, reader, output) if in_shards else {}
@@ -105,10 +111,9 @@ def run_prediction(
         facts["model"] = dict(model())
     revision = code_revision() if in_shards else ""
     job = Job(input, files, parts, reader, output, facts, revision, load_scorer)
-    if not in_shards:
-        return _predict_into_file(job, sizes, folder)
-    target = Path(output.path).expanduser() if output.path else folder
-    watch = Watch(_status_file(output, target), str(target), files, sizes)
+    if places is not None:
+        return _predict_into_file(job, sizes, places)
+    watch = Watch(status_file(output, target), str(target), files, sizes)
     if engine.name == "ray":
         from newsstance.inference.engine_ray import run_on_ray
 
@@ -132,14 +137,12 @@ def _check(output: OutputConfig, engine: EngineConfig) -> None:
             raise InputError(f"output.{name} must be above 0, not {value:g}")
 
 
-def _predict_into_file(job: Job, sizes: list[int | None], folder: Path) -> PredictionSummary:
-    output = job.output
-    predictions = output_file(output.path, "predictions", output.format is OutputFormat.parquet, folder)
-    watch = Watch(_status_file(output, folder), predictions, job.files, sizes)
-    done = write_file(replace(job, parts=[range(len(job.files))]), predictions, folder, watch)
+def _predict_into_file(job: Job, sizes: list[int | None], places: Places) -> PredictionSummary:
+    watch = Watch(places.status, places.predictions, job.files, sizes)
+    done = write_file(replace(job, parts=[range(len(job.files))]), places, watch)
     rejects = done.rejects
     rejects_file = rejects.path if rejects.count else None
-    return PredictionSummary(predictions, done.found, 0, rejects.count, rejects_file, done.pages.paths)
+    return PredictionSummary(places.predictions, done.found, 0, rejects.count, rejects_file, done.pages.paths)
 
 
 def _summarise(manifest: Manifest, folder: Path) -> PredictionSummary:
@@ -147,10 +150,6 @@ def _summarise(manifest: Manifest, folder: Path) -> PredictionSummary:
     pages = [folder / page for page in manifest.pages]
     rejects_file = folder / REJECTS if rejects else None
     return PredictionSummary(str(folder), manifest.found, len(manifest.shards), rejects, rejects_file, pages)
-
-
-def _status_file(output: OutputConfig, folder: Path) -> Path:
-    return Path(output.status).expanduser() if output.status else folder / "status.json"
 
 
 def _facts(

@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from newsstance.articles.article import Position
+from newsstance.articles.rejects import REJECTS
 from newsstance.errors import InputError
 from newsstance.inference.findings import Findings
+from newsstance.inference.pages import PAGES
 from newsstance.inference.stream import Cursor
 from newsstance.model.location import find_model
 from newsstance.model.metadata import ModelMetadata
 from newsstance.writing import put_on_disk, write_text
 
-MANIFEST, REJECTS, LOCK = "manifest.json", "rejects.jsonl", ".lock"
+MANIFEST, STATUS, LOCK = "manifest.json", "status.json", ".lock"
 FORMAT_VERSION = 1
 _SHARD = re.compile(r"(predictions|articles)-\d{5,}\.(jsonl|jsonl\.gz|parquet)")
+_PARTIAL = re.compile(rf"\.({_SHARD.pattern}|{MANIFEST}|{STATUS}|{REJECTS}|.+\.html)\.[\w-]+-\d+\.part")
 _MODEL_FILES = {".json", ".safetensors", ".onnx", ".data", ".xml", ".bin"}
 
 
@@ -143,13 +146,25 @@ def _remove(folder: Path, manifest: Manifest) -> None:
 
 
 def remove_unfinished(folder: Path, manifest: Manifest) -> None:
-    """Remove what jobs that were killed have left in ``folder`` and ``manifest`` does not name."""
-    for path in folder.glob(".*.part"):
-        path.unlink(missing_ok=True)
+    """Remove what jobs that were killed have left in ``folder`` and ``manifest`` does not name; it must be locked."""
+    for path in (*folder.glob(".*.part"), *(folder / PAGES).glob(".*.part")):
+        if _PARTIAL.fullmatch(path.name):
+            path.unlink(missing_ok=True)
     finished = set(manifest.files)
-    for path in folder.glob("*-*"):
-        if _SHARD.fullmatch(path.name) and path.name not in finished:
+    for path in _shards_in(folder):
+        if path.name not in finished:
             path.unlink()
+
+
+def written_in(folder: Path) -> list[Path]:
+    """Files of ``folder`` and the folders of its parts that a job with that output would replace or remove."""
+    folders = [folder, *folder.glob("part-*/")]
+    named = [place / name for place in folders for name in (MANIFEST, STATUS, REJECTS)]
+    return named + [path for place in folders for path in _shards_in(place)]
+
+
+def _shards_in(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*-*") if _SHARD.fullmatch(path.name)]
 
 
 @contextmanager
@@ -161,11 +176,13 @@ def lock(folder: Path, patience: float = 0) -> Iterator[None]:
         patience: Seconds to wait for another job to end.
 
     Raises:
-        InputError: Where another job works in it.
+        InputError: Where another job works in it, it holds files of somebody else that are called like shards, or its
+            file system has no locks.
     """
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True)
+    _check_shards_are_ours(folder)
     deadline = time.monotonic() + patience
     with (folder / LOCK).open("w") as file:
         while True:
@@ -176,8 +193,22 @@ def lock(folder: Path, patience: float = 0) -> Iterator[None]:
                 if time.monotonic() >= deadline:
                     remedy = "wait for it, or end it"
                     raise InputError.at(folder, "another job is writing here", remedy=remedy) from error
+            except OSError as error:
+                remedy = "give an output= on a file system that has locks, or one file"
+                raise InputError.at(folder, f"cannot be locked: {error.strerror}", remedy=remedy) from error
             time.sleep(0.2)
         yield
+
+
+def _check_shards_are_ours(folder: Path) -> None:
+    """Raise `InputError` where files are called like shards in a folder that newsstance has not worked in.
+
+    Where it has, there is a manifest, or at least the lock file: that comes before the first shard.
+    """
+    shards = _shards_in(folder)  # looked for first: a job that starts meanwhile makes its lock file before its shards
+    if shards and not (folder / LOCK).exists() and Manifest.load(folder) is None:
+        problem = f"was not written by newsstance, and holds {min(shards).name}, which would be replaced"
+        raise InputError.at(folder, problem, remedy="give another output=")
 
 
 def hash_file(path: Path) -> str:

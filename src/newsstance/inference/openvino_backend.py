@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from newsstance.configuration.groups import BackendConfig, Precision
+from newsstance.cores import cores
 from newsstance.errors import InputError
 from newsstance.inference.exported_backend import ExportedClassifier
-from newsstance.model.cpu import cores
 
 
 class OpenVinoClassifier(ExportedClassifier):

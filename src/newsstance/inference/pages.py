@@ -13,15 +13,16 @@ PAGES = "pages"
 
 
 class Pages:
-    """Writes the pages of the first ``limit`` articles into ``pages`` below ``folder``.
+    """Writes the pages of the first ``limit`` articles into the folder ``below`` (``pages``) of ``folder``.
 
     Attributes:
         names: The pages so far as paths below ``folder``, in the order of the input; a job that goes on starts with
             those it has.
     """
 
-    def __init__(self, folder: Path, limit: int, names: list[str] | None = None) -> None:
+    def __init__(self, folder: Path, limit: int, names: list[str] | None = None, *, below: str = PAGES) -> None:
         self.folder, self.limit = folder, limit
+        self._below = below
         self.names = [] if names is None else names
         self._taken = set(self.names)
 
@@ -43,8 +44,8 @@ class Pages:
         safe = re.sub(r"[^\w.-]+", "_", article_id)
         # By bytes: file systems allow 255, and a letter has up to four. A letter that is cut in two is dropped.
         stem = safe.encode("utf-8", "ignore")[-80:].decode("utf-8", "ignore").strip("._") or "article"
-        name, number = f"{PAGES}/{stem}.html", 2
+        name, number = f"{self._below}/{stem}.html", 2
         while name in self._taken:
-            name, number = f"{PAGES}/{stem}_{number}.html", number + 1
+            name, number = f"{self._below}/{stem}_{number}.html", number + 1
         self._taken.add(name)
         return name

@@ -92,16 +92,11 @@ class RowFiles:
 
     def discard(self) -> None:
         """Remove the files."""
-        self._rows.discard()
-        if self._article_rows is not None:
-            self._article_rows.discard()
-
-
-def summaries_beside(predictions: Path) -> Path:
-    """``articles-00001.jsonl`` for ``predictions-00001.jsonl``, ``articles-mine.jsonl`` for ``mine.jsonl``."""
-    name = predictions.name
-    kept = name.removeprefix("predictions")
-    return predictions.with_name(f"articles{kept}" if kept != name else f"articles-{name}")
+        try:
+            self._rows.discard()
+        finally:
+            if self._article_rows is not None:
+                self._article_rows.discard()
 
 
 class SingleFile:
@@ -158,8 +153,9 @@ class Shards:
             remedy = "give another output=, or output.overwrite=true to replace them"
             raise InputError.at(self._folder, f"its shards are of the model {self._manifest.model_id}", remedy=remedy)
         if self._files is None:
-            path = self._folder / f"predictions-{len(self._manifest.shards):05d}{self._suffix}"
-            self._files = RowFiles(str(path), summaries_beside(path), only_stances=self._only_stances)
+            name = f"{len(self._manifest.shards):05d}{self._suffix}"
+            rows, summaries = (self._folder / f"{kind}-{name}" for kind in ("predictions", "articles"))
+            self._files = RowFiles(str(rows), summaries, only_stances=self._only_stances)
         self._files.write(scored, model_id)
 
     def end_shard(self, behind: Cursor) -> None:

@@ -94,6 +94,12 @@ class Watch:
             self._logged = now
             LOG.info(self._line())
 
+    def count_earlier(self, articles: int, sentences: int, size: int) -> None:
+        """Leave out of this run's pace what an earlier run has done, and the bytes of the input that it took."""
+        self._at_start = (self._at_start[0] + articles, self._at_start[1] + sentences)
+        if self._sizes_before[-1]:
+            self._share_at_start += size / self._sizes_before[-1]
+
     def rates(self) -> tuple[float, float]:
         """Articles and sentences a second, of this run alone."""
         seconds = max(time.monotonic() - self._began, 1e-9)

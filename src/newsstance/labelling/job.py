@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from newsstance.articles.article import Article
-from newsstance.articles.reading import read_articles
-from newsstance.articles.rejects import RejectLog
+from newsstance.articles.inputs import find_inputs, refuse_overwriting
+from newsstance.articles.reading import read_files
+from newsstance.articles.rejects import RejectLog, rejects_file
 from newsstance.configuration.groups import LabelOutputConfig, OutputFormat, ReaderConfig
 from newsstance.labelling.labeller import Labeller
 from newsstance.labelling.records import label_articles, parquet_schema
@@ -65,11 +66,15 @@ def run_labelling(
         load_labeller: Makes the labeller, after the input has been found to exist.
 
     Raises:
-        InputError: Where the input is missing, not one article of it can be read, or the output cannot be.
+        InputError: Where the input is missing, not one article of it can be read, or the output cannot be or would
+            replace a file of the input.
     """
     path = output_file(output.path, "labels", output.format is OutputFormat.parquet, folder)
-    rejects = RejectLog((folder if path == STDOUT else Path(path).parent) / "rejects.jsonl")
-    articles = rejects.first_read(read_articles(input, reader, rejects.add), input)
+    files = find_inputs(input)
+    rejects_path = rejects_file(output.path, path, folder)
+    refuse_overwriting(files, [rejects_path] if path == STDOUT else [Path(path), rejects_path])
+    rejects = RejectLog(rejects_path)
+    articles = rejects.first_read(read_files(files, reader, rejects.add), input)
     labeller = load_labeller()
     summary = LabellingSummary(path, labeller.name)
     with open_writer(path, parquet_schema() if path.endswith(".parquet") else None) as writer:

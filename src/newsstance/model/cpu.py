@@ -1,14 +1,15 @@
-"""What the CPU can do: instruction sets and cores. Does not import torch."""
+"""What the CPU can do: instruction sets, and how many cores of it this process may use. Does not import torch."""
 
 from __future__ import annotations
 
-import math
-import os
 from functools import cache
 from pathlib import Path
 
+from newsstance.cores import cores
+
+__all__ = ["cores", "cpu_flags", "multiplies_bf16"]
+
 _CPU_INFO = Path("/proc/cpuinfo")
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def multiplies_bf16() -> bool:
@@ -24,21 +25,3 @@ def cpu_flags() -> frozenset[str]:
     except OSError:
         return frozenset()
     return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), ()))
-
-
-def cores() -> int:
-    """Cores that this process may use: ``OMP_NUM_THREADS`` where it is set, else CPU affinity and cgroup quota."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    if asked.isdigit() and int(asked):
-        return int(asked)
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, _cgroup_quota()))
-
-
-def _cgroup_quota() -> int:
-    """Whole cores of a container's CPU quota; more than any machine has where there is none."""
-    try:
-        quota, period = _CGROUP_QUOTA.read_text().split()
-        return math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):  # no cgroup v2, or "max"
-        return 1 << 16

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from newsstance.articles.decoding import UTF8, decode, encoding_by_mark, is_valid, refuse_binary
+from newsstance.articles.decoding import UTF8, decode, encoding_by_mark, is_valid, refuse_binary, text_encoding
 from newsstance.articles.formats import NumberedRow, RowSettings
 from newsstance.articles.http_body import unpack_body
 from newsstance.articles.inflating import Content
@@ -65,23 +64,18 @@ def decode_page(data: bytes, encoding: str | None, charset: str = "") -> tuple[s
     """
     if encoding is None and not encoding_by_mark(data) and not is_valid(data, UTF8):
         refuse_binary(data)
-        declared = (_text_encoding(charset), _declared_encoding(data))
+        declared = (_meant_encoding(charset), _declared_encoding(data))
         encoding = next((name for name in declared if name and is_valid(data, name)), None)
     return decode(data, encoding)
 
 
 def _declared_encoding(data: bytes) -> str | None:
     match = _DECLARED.search(data[:_HEAD])
-    return _text_encoding((match[1] or match[2]).decode("ascii", "replace")) if match else None
+    return _meant_encoding((match[1] or match[2]).decode("ascii", "replace")) if match else None
 
 
-def _text_encoding(name: str) -> str | None:
-    """Python's name of the text encoding ``name``; None where there is none."""
-    try:
-        codec = codecs.lookup(name)
-    except (LookupError, ValueError):  # ValueError: a null byte
-        return None
-    if not codec._is_text_encoding:  # "base64", "zlib"
-        return None
+def _meant_encoding(name: str) -> str | None:
+    """The text encoding that a page means by ``name``; None where there is none."""
+    found = text_encoding(name)
     # As browsers do (WHATWG Encoding Standard, "Names and labels"): Latin-1 means Windows-1252.
-    return "cp1252" if codec.name in {"iso8859-1", "ascii"} else codec.name
+    return "cp1252" if found in {"iso8859-1", "ascii"} else found

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any
 
 from newsstance.articles.article import UnreadableError
 from newsstance.articles.decoding import decode
-from newsstance.articles.formats import NumberedRow, RowSettings
+from newsstance.articles.formats import NumberedRow, Row, RowSettings
 from newsstance.articles.inflating import Content
 
 _BATCH_ROWS = 16
@@ -24,7 +24,7 @@ def read_parquet(content: Content, settings: RowSettings) -> Iterator[NumberedRo
     record.
 
     Raises:
-        UnreadableError: Where the file is damaged or has no column that holds articles.
+        UnreadableError: Where the file is damaged, has no column that holds articles or two of the same name.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -33,31 +33,49 @@ def read_parquet(content: Content, settings: RowSettings) -> Iterator[NumberedRo
     source = content.stream if seekable else io.BytesIO(content.read_all(settings.limit))
     try:
         table = parquet.ParquetFile(source, pre_buffer=False, buffer_size=1 << 16)
+        _check_names(table.schema_arrow.names)
         settings.check_columns(list(table.schema_arrow.names))
         number = 0
         for batch in table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
             for i in range(batch.num_rows):
                 number += 1
-                yield number, {name: _to_json(batch.column(name)[i].as_py()) for name in batch.schema.names}
+                yield number, _to_row(batch, i)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError(f"damaged Parquet: {' '.join(str(error).split())[:200]}") from error
 
 
+def _check_names(columns: list[str]) -> None:
+    several = [name for name, times in Counter(columns).items() if times > 1]
+    if several:
+        raise UnreadableError(f"columns of the same name: {', '.join(several)[:200]} (rename all but one)")
+
+
+def _to_row(batch: Any, i: int) -> Row | UnreadableError:
+    """Row ``i`` of ``batch``, or the value in it that Python cannot hold, such as a date of the year 20,000."""
+    row: dict[str, Any] = {}
+    for name in batch.schema.names:
+        try:
+            row[name] = _to_json(batch.column(name)[i].as_py())
+        except (ValueError, ArithmeticError, LookupError) as error:  # LookupError: an unknown time zone
+            return UnreadableError(f"{name} cannot be read: {' '.join(str(error).split())[:200]}")
+    return row
+
+
 def _to_json(value: Any) -> Any:
-    """``value`` with dates, decimals and bytes as strings, so that it can be carried through to JSON."""
+    """``value`` as JSON has it: bytes are decoded, dates in ISO 8601, what else JSON lacks is written out."""
     match value:
+        case None | bool() | int() | float() | str():
+            result: Any = value
         case bytes():
-            result: Any = _bytes_to_text(value)
+            result = _bytes_to_text(value)
         case datetime() | date() | time():
             result = value.isoformat()
-        case Decimal():
-            result = str(value)
         case dict():
             result = {str(key): _to_json(item) for key, item in value.items()}
-        case list():
+        case list() | tuple():
             result = [_to_json(item) for item in value]
-        case _:
-            result = value
+        case _:  # decimals, durations, UUIDs
+            result = str(value)
     return result
 
 

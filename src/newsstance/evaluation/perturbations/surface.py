@@ -48,10 +48,10 @@ def change_headline_case(passage: Passage, random: Random) -> Passage | None:
     if not passage.is_headline:
         return None
     text = passage.text
-    if text.isupper():
-        styles = [text.capitalize()]
-    else:
-        styles = [style for style in (text.upper(), _title_case(text)) if style != text]
+    candidates = [text.capitalize()] if text.isupper() else [text.upper(), _title_case(text)]
+    styles = [style for style in candidates if style != text]
+    if not styles:  # figures, signs, or a script without capitals
+        return None
     return Passage(random.choice(styles), passage.context, True, passage.protected)
 
 

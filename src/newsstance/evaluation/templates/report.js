@@ -1,5 +1,8 @@
 "use strict";
 (() => {
+  window.addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+  });
   const form = document.querySelector(".filters");
   const rows = [...document.querySelectorAll(".errors > li")];
   if (!form) return;
@@ -22,7 +25,4 @@
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
   filter();
-  window.addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("details")) details.open = true;
-  });
 })();
