@@ -99,4 +99,12 @@ def test_a_line_is_json_and_utf8(row, line):
 
 def test_the_stem_of_a_file_of_rows():
     names = ["x.jsonl", "x.jsonl.gz", "x.parquet", "x.gz", "x.1.jsonl", ".jsonl", "x.csv"]
-    assert [stem_of_rows(name) for name in names] == ["x", "x", "x", "x", "x.1", ".jsonl", "x.csv"]
+    assert [stem_of_rows(name) for name in names] == [
+        "x",
+        "x.jsonl.gz",
+        "x.parquet",
+        "x.gz",
+        "x.1",
+        ".jsonl",
+        "x.csv",
+    ]

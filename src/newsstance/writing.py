@@ -83,8 +83,11 @@ def at_home(path: str) -> str:
 
 
 def stem_of_rows(name: str) -> str:
-    """The name of a file of rows without ``.jsonl``, ``.jsonl.gz``, ``.gz`` or ``.parquet``."""
-    return re.sub(r"(?<=.)(\.jsonl|(\.jsonl)?\.gz|\.parquet)$", "", name)
+    """What goes by the name of a file of rows is called: ``x`` for ``x.jsonl``; the whole name where it ends otherwise.
+
+    So ``x.jsonl`` and ``x.parquet`` can lie beside each other.
+    """
+    return name.removesuffix(".jsonl") or name
 
 
 def write_text(path: Path, text: str) -> None:

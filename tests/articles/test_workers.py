@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -210,6 +211,30 @@ def test_reading_that_is_ended_while_processes_start_does_not_rule_them_out(page
     window.close()
     assert not workers._Lane._cannot_run
     assert caplog.text == ""
+
+
+def test_a_process_that_hangs_at_its_start_is_ended():
+    hanging = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    lane = workers._Lane(timeout=60)
+    starting = SimpleNamespace(_processes={0: hanging}, shutdown=lambda **_: None)
+    lane._executor = starting  # type: ignore[assignment]
+    lane.close()
+    assert hanging.wait(10) == -signal.SIGKILL
+
+
+def test_starts_that_fail_are_not_tried_again_for_each_page(page, monkeypatch):
+    class Broken(ProcessPoolExecutor):
+        def submit(self, *given):
+            started.append(1)
+            raise BrokenProcessPool
+
+    started: list[int] = []
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Broken)
+    monkeypatch.setattr(workers._Lane, "_have_run", True)
+    monkeypatch.setattr(workers._Lane, "_cannot_run", False)
+    lane = workers._Lane(timeout=60)
+    assert [lane._start() for _ in range(5)] == [False] * 5
+    assert len(started) == 2
 
 
 def test_workers_do_not_import_torch():

@@ -255,8 +255,8 @@ def test_what_lies_beside_a_file_that_the_user_named_goes_by_its_name(tmp_path):
         "pages-predictions",
         "predictions-00001.jsonl.gz",
         "articles-predictions-00001.jsonl.gz",
-        "rejects-predictions-00001.jsonl",
-        "pages-predictions-00001",
+        "rejects-predictions-00001.jsonl.gz.jsonl",
+        "pages-predictions-00001.jsonl.gz",
         "run",
     }
     run(path, tmp_path)
@@ -267,6 +267,17 @@ def test_what_lies_beside_a_file_that_the_user_named_goes_by_its_name(tmp_path):
         "pages",
         "status.json",
     }
+
+
+@pytest.mark.parametrize("output", ["out", "out.jsonl"])
+def test_a_page_that_is_read_is_not_replaced(tmp_path, output):
+    pages = tmp_path / ("out/pages" if output == "out" else "pages-out")
+    pages.mkdir(parents=True)
+    page = pages / "a.html"
+    page.write_text(f"<p>{ARTICLE}</p>")
+    with pytest.raises(InputError, match=r"a\.html: is read as input and would be replaced"):
+        run(pages, tmp_path, tmp_path / output)
+    assert page.read_text() == f"<p>{ARTICLE}</p>"
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "articles-out.jsonl", "rejects-out.jsonl", "watched.json"])

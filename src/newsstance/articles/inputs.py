@@ -166,6 +166,8 @@ def _files_below(folder: Path) -> list[Path]:
     found: list[Path] = []
 
     def pass_over(error: OSError) -> None:
+        if not isinstance(error, PermissionError):  # a disk or network that fails: not what the folder is meant to hold
+            raise error
         LOG.warning("%s: the folder cannot be listed and is left out (%s)", error.filename, error.strerror)
 
     for parent, folders, names in os.walk(folder, onerror=pass_over):

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -37,6 +38,8 @@ _WINDOW_RECORDS, _WINDOW_BYTES = 128, 64_000_000
 _TASKS_PER_PROCESS = 2000
 """Pages after which a worker makes way for a fresh one, so that what libraries leak or cache stays small."""
 _START_SECONDS = 60
+_REST_SECONDS = 600
+"""After starts that failed, until the next is tried: it can take minutes to see that a process does not start."""
 _ATTEMPTS = 2
 """Processes that one page may kill, or wait for in vain: the first may have ended by something else, such as a lack of
 memory."""
@@ -137,6 +140,7 @@ class _Lane:
         self._executor: ProcessPoolExecutor | None = None
         self._pid = 0
         self._tasks = 0
+        self._next_start = 0.0
         self._closed = threading.Event()
 
     def convert(self, record: Record) -> Result:
@@ -171,7 +175,7 @@ class _Lane:
     def _start(self) -> bool:
         """Whether there is a process now."""
         for _ in range(_ATTEMPTS):
-            if _Lane._cannot_run or self._closed.is_set():
+            if _Lane._cannot_run or time.monotonic() < self._next_start or self._closed.is_set():
                 return False
             executor = self._executor = ProcessPoolExecutor(1, mp_context=_context(), initializer=_prepare_worker)
             try:
@@ -186,7 +190,8 @@ class _Lane:
             if self._closed.is_set():  # meanwhile, by a thread that found no process to end
                 self._stop()
             return not self._closed.is_set()
-        LOG.warning("a worker process could not be started: a web page is read in this process, without a time limit")
+        self._next_start = time.monotonic() + _REST_SECONDS
+        LOG.warning("a worker process could not be started: web pages are read in this process, without a time limit")
         return False
 
     def _give_up(self) -> None:
@@ -199,9 +204,11 @@ class _Lane:
     def _stop(self) -> None:
         executor, self._executor = self._executor, None
         if executor is not None:
-            if self._pid:
+            # One that hangs while it starts has not told its pid yet.
+            starting = {process.pid or 0 for process in (executor._processes or {}).values()}
+            for pid in {self._pid, *starting} - {0}:
                 with suppress(OSError):
-                    os.kill(self._pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+                    os.kill(pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
             self._pid = 0
             executor.shutdown(wait=False, cancel_futures=True)
 

@@ -105,7 +105,9 @@ def predict(config: PipelineConfig, classifier: StanceClassifier, input: str, fo
     if output.path is not None:  # a folder that receives one for each input, laid out as that of the run
         folder, output = on_disk(output.path) / folder.name, replace(output, path=None)
     folder.mkdir(parents=True, exist_ok=True)
-    return run_prediction(input, output, config.reader, folder, lambda: classifier)
+    return run_prediction(
+        input, output, config.reader, folder, lambda: classifier, model=lambda: {"id": classifier.model_id}
+    )
 
 
 def print_results(evaluation: Evaluation, predictions: list[PredictionSummary], paths: dict[str, Path]) -> None:

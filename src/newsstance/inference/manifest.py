@@ -25,7 +25,7 @@ from newsstance.writing import put_on_disk, write_text
 MANIFEST, STATUS, LOCK = "manifest.json", "status.json", ".lock"
 FORMAT_VERSION = 1
 _SHARD = re.compile(r"(predictions|articles)-\d{5,}\.(jsonl|jsonl\.gz|parquet)")
-_PARTIAL = re.compile(rf"\.({_SHARD.pattern}|{MANIFEST}|{STATUS}|{REJECTS}|.+\.html)\.[\w-]+-\d+\.part")
+_PARTIAL = re.compile(rf"\.({_SHARD.pattern}|{MANIFEST}|{STATUS}|{REJECTS}|.+\.html)(\.[\w-]*-\d+)?\.part")
 _MODEL_FILES = {".json", ".safetensors", ".onnx", ".data", ".xml", ".bin"}
 
 
@@ -160,7 +160,8 @@ def written_in(folder: Path) -> list[Path]:
     """Files of ``folder`` and the folders of its parts that a job with that output would replace or remove."""
     folders = [folder, *folder.glob("part-*/")]
     named = [place / name for place in folders for name in (MANIFEST, STATUS, REJECTS)]
-    return named + [path for place in folders for path in _shards_in(place)]
+    pages = [path for place in folders for path in (place / PAGES).glob("*.html")]
+    return [*named, *pages, *(path for place in folders for path in _shards_in(place))]
 
 
 def _shards_in(folder: Path) -> list[Path]:

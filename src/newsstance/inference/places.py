@@ -49,7 +49,7 @@ class Places:
     def files(self) -> list[Path]:
         """The files that the job replaces or removes."""
         rows = [] if self.predictions == STDOUT else [Path(self.predictions)]
-        return [*rows, self.summaries, self.rejects, self.status]
+        return [*rows, self.summaries, self.rejects, self.status, *self.pages.glob("*.html")]
 
 
 def status_file(output: OutputConfig, folder: Path) -> Path:
