@@ -100,7 +100,7 @@ def test_two_jobs_in_a_folder_keep_their_rejects(folder: Path) -> None:
     assert {path.name for path in folder.glob("rejects*")} == {
         "rejects.jsonl",
         "rejects-one.jsonl",
-        "rejects-two.jsonl",
+        "rejects-two.parquet.jsonl",
     }
     assert main(["label", "input=rejects.jsonl", "output=sub/"]) == 0
     assert {path.name for path in (folder / "sub").iterdir()} == {"labels.jsonl", "rejects.jsonl"}
