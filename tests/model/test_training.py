@@ -18,7 +18,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from newsstance.configuration.groups import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
-from newsstance.model.calibration import macro_f1
+from newsstance.model.calibration import calibrate, macro_f1
 from newsstance.model.checkpoints import CHECKPOINTS
 from newsstance.model.encoder import encoder_layers, load_encoder
 from newsstance.model.targets import indicators
@@ -205,6 +205,28 @@ def test_frozen_layers_keep_their_weights(tiny_encoder, tmp_path):
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
     assert changed
     assert not [name for name in changed if "layer.0." in name or "embeddings" in name]
+
+
+@pytest.mark.parametrize(("count", "calibrated_on"), [(160, 80), (32, 32)])
+def test_calibration_leaves_out_picked_sentences_where_enough_others_are_left(
+    tiny_encoder, tmp_path, monkeypatch, count, calibrated_on
+):
+    """Twenty of each label are enough."""
+    seen = []
+
+    def calibrate_and_note(gold, scores):
+        seen.append(len(gold))
+        return calibrate(gold, scores)
+
+    monkeypatch.setattr("newsstance.model.training.calibrate", calibrate_and_note)
+    learning = job(tiny_encoder, epochs=1)
+    said = [True, "true", False, "false"]  # in words: of a table without types
+    validation = [
+        replace(sentence, extra={"picked": said[n // 4 % 4]})
+        for n, sentence in enumerate(sentences(count, "validation"))
+    ]
+    train(replace(learning, splits=learning.splits | {"validation": validation}), tmp_path / "model")
+    assert seen == [calibrated_on]
 
 
 def test_hidden_dropout_holds_for_the_training_and_is_not_saved(tiny_encoder, tmp_path):

@@ -224,7 +224,8 @@ def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedToken
 
 def _of_natural_density(sentences: Sequence[LabelledSentence]) -> np.ndarray:
     """Which sentences were not picked or written for their likely stances; all, if too few of a label stay."""
-    mask = np.array([not sentence.extra.get("picked", False) for sentence in sentences])
+    # A table without types says it in words.
+    mask = np.array([str(sentence.extra.get("picked", False)).lower() not in {"true", "1"} for sentence in sentences])
     enough = (indicators(sentences)[mask].sum(axis=0) >= _ENOUGH_TO_CALIBRATE).all()
     return mask if enough else np.ones_like(mask)
 
