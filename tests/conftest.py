@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -15,6 +16,11 @@ with contextlib.suppress(ImportError):  # OpenVINO loads absl, whose log handler
     from absl import logging as absl_logging
 
     absl_logging.PythonHandler.close = logging.StreamHandler.close
+
+# Examples are not drawn anew in each run, nor may a slow machine fail them: chance must not hold up a release. New ones
+# come of --hypothesis-profile=default, and of scripts/fuzz_readers.py.
+settings.register_profile("fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fixed")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

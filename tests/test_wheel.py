@@ -48,7 +48,8 @@ def test_the_wheel_holds_configs_data_and_templates(wheel):
 
 def test_an_installed_wheel_works_in_an_empty_folder(wheel, tmp_path):
     site = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
+    offline = ["--disable-pip-version-check", "--no-index", "--no-deps"]
+    install = [sys.executable, "-m", "pip", "install", "--quiet", *offline, "--target", str(site), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -95,9 +95,9 @@ def test_tricky_paragraph(case):
 def test_a_very_long_sentence_is_kept_whole_and_quickly(word):
     long = (word * 100_000)[:100_000].strip().replace(".", ",")
     text = f"First one.\n{long}\nLast one."
-    start = time.perf_counter()
+    start = time.process_time()
     sentences = split_sentences(Article("a", text))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert [s.text for s in sentences] == ["First one.", long, "Last one."]
 
 

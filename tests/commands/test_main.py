@@ -86,6 +86,7 @@ def test_200_mb_of_one_line_is_one_line_and_exit_code_2(tmp_path, capsys):
         for _ in range(200):
             file.write(b"word " * 200_000)
     assert main(["predict", "input=long.txt"]) == 2
+    (tmp_path / "long.txt").unlink()  # pytest would keep it, of three runs
     assert "long.txt: larger than 64 MB" in one_line_error(capsys)
 
 

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -21,10 +22,10 @@ import numpy as np
 import newsstance.articles.formats.jsonl
 import newsstance.inference.article_view  # noqa: F401  imported before the forks, as the formats are
 from newsstance.configuration.groups import OutputConfig, OutputFormat, ReaderConfig
-from newsstance.inference import stream
-from newsstance.inference.job import run_prediction
+from newsstance.inference import job, stream
 
 stream.PORTION_SENTENCES = 40
+job.code_revision = lambda: "test"  # the manifest would differ where git answers too late, or another commit
 
 
 class SlowScorer:
@@ -46,7 +47,7 @@ def run_job(input, folder, format):
     reader = ReaderConfig()
     if hasattr(reader, "workers"):
         reader.workers = 0
-    run_prediction(str(input), output, reader, folder / "run", SlowScorer, model=lambda: {"id": "slow"})
+    job.run_prediction(str(input), output, reader, folder / "run", SlowScorer, model=lambda: {"id": "slow"})
 
 
 def start(input, folder, format):
@@ -82,8 +83,14 @@ def main():
         before = manifest.read_bytes() if manifest.exists() else b""
         child = start(options.input, options.disturbed, options.format)
         time.sleep(moments.uniform(0.1, 1.0) * life)
-        if os.waitpid(child, os.WNOHANG)[0]:
-            sys.exit(f"the job ended after {kills} kills: too short for {options.kills}")
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if status:
+            sys.exit(f"the job failed after {kills} kills")
+        if ended:  # the undisturbed run, which the lives are measured by, had a far slower machine: once more, shorter
+            shutil.rmtree(options.disturbed)
+            kills = half_written = 0
+            life /= 2
+            continue
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         kills += 1
