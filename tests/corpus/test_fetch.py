@@ -170,6 +170,7 @@ class Handler(SimpleHTTPRequestHandler):
 @pytest.fixture
 def server(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr("newsstance.corpus.fetching.time.sleep", lambda _: None)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # a proxy of this machine cannot reach the server
     running: Any = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(world.base)))
     running.requests, running.failures, running.cuts, running.knows_ranges = [], 0, 0, True
     running.url = f"http://127.0.0.1:{running.server_address[1]}"

@@ -233,8 +233,9 @@ class FakeEndpoint(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def endpoint():
+def endpoint(monkeypatch):
     pytest.importorskip("openai")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # a proxy of this machine cannot reach the server
     handler = type("Handler", (FakeEndpoint,), {"requests": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -22,6 +22,9 @@ FLAGS = (
     "disable-sync"
 )
 
+PATIENCE_MS = 180_000
+"""Playwright's own 30 seconds, and 5 for what is expected, may be too few for a start on a loaded machine."""
+
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra newsstance[browser]")
 pytestmark = [
     pytest.mark.slow,
@@ -32,7 +35,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=str(CHROMIUM), args=[f"--{flag}" for flag in FLAGS.split()])
+        flags = [f"--{flag}" for flag in FLAGS.split()]
+        started = driver.chromium.launch(executable_path=str(CHROMIUM), args=flags, timeout=PATIENCE_MS)
         yield started
         started.close()
 
@@ -48,6 +52,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., tuple[Any, list[str]]]]:
                 viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light", offline=True
             )
         )
+        contexts[-1].set_default_timeout(PATIENCE_MS)
         page = contexts[-1].new_page()
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
@@ -145,14 +150,15 @@ def test_article_shows_scores_on_hover_and_focus(open_page: Any, tmp_path: Path,
     write_article_view(Article("a", text, title="A ferry"), [row], path, "demo")
     page, complaints = open_page(path, width)
     tip = page.locator("mark .tip")
+    tip_now = playwright.expect(tip)  # waits: the page may learn of a move of the mouse a frame later
     assert not tip.is_visible()
     page.locator("mark").hover()
-    assert tip.is_visible()
+    tip_now.to_be_visible(timeout=PATIENCE_MS)
     assert "denial 0.91" in tip.inner_text()
     page.mouse.move(0, 0)
-    assert not tip.is_visible()
+    tip_now.to_be_hidden(timeout=PATIENCE_MS)
     page.locator("mark").focus()
-    assert tip.is_visible()
+    tip_now.to_be_visible(timeout=PATIENCE_MS)
     assert HOSTILE in page.locator("main").inner_text()
     assert page.title() == "A ferry · stances"
     assert page.evaluate("document.documentElement.scrollWidth") <= width

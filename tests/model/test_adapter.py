@@ -197,7 +197,9 @@ def test_an_adapter_trained_from_the_shipped_model_lies_over_that_ones_encoder(s
     next_version = tmp_path / "data" / "model"  # the new adapter is shipped in its turn
     shutil.rmtree(next_version)
     shutil.copytree(tmp_path / "model" / "adapter", next_version)
-    np.testing.assert_array_equal(StanceClassifier.from_pretrained("shipped").predict_proba(TEXTS), again)
+    # Weights that were mapped from a file lie elsewhere in memory, and some CPUs add up in another order then.
+    loaded = StanceClassifier.from_pretrained("shipped").predict_proba(TEXTS)
+    np.testing.assert_allclose(loaded, again, rtol=0, atol=1e-6)
     assert shipped_encoder() == config
 
 

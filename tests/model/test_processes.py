@@ -63,7 +63,8 @@ def test_two_processes_train_the_model_of_one(encoder_without_dropout, tmp_path)
         f"encoder={encoder_without_dropout}",
         "corpus.split.near_duplicate=0",
         "trainer.precision=fp32",
-        "trainer.epochs=2",
+        "trainer.epochs=1",
+        "trainer.evaluations_per_epoch=1",  # one, at the end: what is compared comes of all steps
         "trainer.batch_size=8",
     ]
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

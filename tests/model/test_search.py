@@ -172,12 +172,15 @@ def test_the_recipe_is_the_first_trial_as_far_as_the_space_holds_it():
     assert default_values(space, TrainerConfig(epochs=3, learning_rate=1e-4)) == {"epochs": 3.0}
 
 
+# No trial is pruned at its first evaluation: the second one has a checkpoint to be killed behind, on every CPU.
 SEARCH_SCRIPT = """
 import importlib.util
+from dataclasses import replace
 spec = importlib.util.spec_from_file_location("search_job", {this!r})
 module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
 from pathlib import Path
-module.search(module.job(Path({encoder!r}), epochs=4), module.config(3, **module.RATES), Path({folder!r}))
+config = replace(module.config(3, **module.RATES), warmup_evaluations=1)
+module.search(module.job(Path({encoder!r}), epochs=4), config, Path({folder!r}))
 """
 
 

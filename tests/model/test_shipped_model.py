@@ -34,7 +34,8 @@ def test_the_adapter_is_small_and_merges_to_the_same_scores(classifier):
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 5_000_000
     merged, tokenizer = merge_adapter(folder, shipped_encoder())
     again = StanceClassifier(merged, tokenizer).predict_proba(list(PLAIN))
-    np.testing.assert_array_equal(again, classifier.predict_proba(list(PLAIN)))
+    # Weights that were mapped from a file lie elsewhere in memory, and some CPUs add up in another order then.
+    np.testing.assert_allclose(again, classifier.predict_proba(list(PLAIN)), rtol=0, atol=1e-6)
 
 
 def test_its_card_says_what_it_learned_from():

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -101,6 +102,8 @@ def test_the_model_says_what_it_was_trained_on(tiny_encoder, tmp_path):
     assert said["figures"]["sentences"] == {"train": 96, "validation": 32, "test": 16}
 
 
+# Patience for the whole training: the model is then that of a late checkpoint, behind all kills. A training that stops
+# early would deliver its first one, which no kill touches, and the last kill would fall into its end.
 TRAIN_SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -108,7 +111,7 @@ import importlib.util
 spec = importlib.util.spec_from_file_location("training_job", {this!r})
 module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
 from pathlib import Path
-module.train(module.job(Path({encoder!r}), epochs=6, evaluations_per_epoch=3), Path({folder!r}))
+module.train(module.job(Path({encoder!r}), epochs=6, evaluations_per_epoch=3, patience=50), Path({folder!r}))
 """
 
 
@@ -283,6 +286,30 @@ def test_patience_goes_on_counting_in_a_run_that_was_resumed(tiny_encoder, tmp_p
         train(stubborn, tmp_path / "model", kill_at_the_third)
     train(stubborn, tmp_path / "model", kill_at_the_third)
     assert heard == [1, 2, 3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "evaluations"),
+    [({"epochs": 9, "patience": 2}, [0.5, 0.4, 0.3]), ({"epochs": 2.5, "patience": 9}, [0.3, 0.5, 0.4])],
+    ids=["out of patience", "last step"],
+)
+def test_a_training_killed_behind_its_end_is_not_trained_further(
+    tiny_encoder, tmp_path, monkeypatch, recipe, evaluations
+):
+    """One more evaluation would find a better model, if there were one."""
+    given = iter([*evaluations, *evaluations, 0.9, 0.9])
+    monkeypatch.setattr("newsstance.model.trainer.validation_metrics", lambda _: {"macro_f1": next(given)})
+    the_job = job(tiny_encoder, evaluations_per_epoch=1, **recipe)
+    train(the_job, tmp_path / "undisturbed")
+
+    with monkeypatch.context() as killed:
+        killed.setattr("newsstance.model.training._finish", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(the_job, tmp_path / "model")
+    train(the_job, tmp_path / "model")
+    assert list(given) == [0.9, 0.9]
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("undisturbed", "model")]
+    assert weights[0] == weights[1]
 
 
 def test_who_watches_hears_of_each_evaluation_and_may_end_the_training(tiny_encoder, tmp_path):

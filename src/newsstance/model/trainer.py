@@ -59,7 +59,7 @@ class StanceTrainer(Trainer):
         super().__init__(
             compute_metrics=validation_metrics,
             compute_loss_func=self.weighted_loss,
-            callbacks=[EarlyStoppingCallback(recipe.patience), self.messages, *watchers],
+            callbacks=[EarlyStoppingCallback(recipe.patience), StaysStopped(), self.messages, *watchers],
             **options,
         )
         self.remove_callback(PrinterCallback)
@@ -131,6 +131,28 @@ class StanceTrainer(Trainer):
         return DataLoader(
             used, batch_sampler=batches, collate_fn=self.data_collator, pin_memory=self.args.dataloader_pin_memory
         )
+
+
+class StaysStopped(TrainerCallback):
+    """Keeps nothing of a training that goes on from a checkpoint at which it had stopped.
+
+    `Trainer` forgets that it had, and looks for a sign to stop after a step only: that step is neither evaluated nor
+    saved, and the best checkpoint is loaded as if it had not been.
+    """
+
+    def __init__(self) -> None:
+        self.has_stopped = False
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Look into the state of the checkpoint; a fresh training has said nothing of its end."""
+        saved = cast(dict[str, Any], state.stateful_callbacks).get(TrainerControl.__name__, {})
+        self.has_stopped = bool(saved.get("args", {}).get("should_training_stop"))
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Stop, and keep nothing."""
+        if self.has_stopped:
+            control.should_training_stop = True
+            control.should_evaluate = control.should_save = control.should_log = False
 
 
 class KeepLowRank(TrainerCallback):
