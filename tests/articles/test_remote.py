@@ -8,6 +8,7 @@ import json
 import threading
 import zipfile
 from collections.abc import Iterator
+from random import Random
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -15,12 +16,14 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import yaml
 
 from newsstance.articles import remote
 from newsstance.articles.inputs import find_inputs, fingerprint
 from newsstance.articles.reading import read_articles
 from newsstance.configuration.groups import ReaderConfig
 from newsstance.errors import InputError
+from newsstance.resources import configs_dir
 
 
 @pytest.fixture
@@ -120,6 +123,33 @@ def test_placeholders_of_folders_are_left_out(monkeypatch, memory, typed):
     assert [file.id for file in find_inputs(typed)] == ["a", "b/c", "b/d"]
 
 
+def test_question_marks_and_hashes_are_part_of_names_in_stores(memory, read):
+    for name in ("page.csv?id=1", "page.csv?id=2", "posts#1.csv"):
+        memory.pipe(f"/news/asked/{name}", b"text\nIt denied it.\n")
+    files = find_inputs("memory://news/asked")
+    assert [file.id for file in files] == ["page.csv?id=1", "page.csv?id=2", "posts#1"]
+    assert [file.format_by_name for file in files] == [None, None, "csv"]
+
+
+def test_pages_that_only_their_queries_tell_apart_have_ids_of_their_own(tmp_path, page, server):
+    (tmp_path / "index.html").write_text(
+        f"<a href='{server.address}/page.html?id=1'>1</a> <a href='{server.address}/page.html?id=2'>2</a>"
+    )
+    (tmp_path / "page.html").write_text(page)
+    files = find_inputs(f"{server.address}/page*")
+    assert [file.id for file in files] == ["page.html?id=1", "page.html?id=2"]
+    assert [file.format_by_name for file in files] == ["html", "html"]
+
+
+@pytest.mark.parametrize("typed", ["simplecache::memory://news/b", "simplecache::memory://news/b/*"])
+def test_chain_that_starts_with_a_cache(memory, read, typed):
+    articles, rejects = read(typed)
+    assert rejects == []
+    assert [article.id for article in articles] == ["c", "d"]
+    names = [f"simplecache::memory:///news/b/{name}" for name in ("c.txt", "d.txt.gz")]
+    assert [article.file for article in articles] == names
+
+
 def test_file_url_gives_what_the_path_gives(tmp_path, read, page):
     for name in ("x/1.html", "x/2.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -167,6 +197,19 @@ def test_web_file_is_streamed(tmp_path, server):
     assert sum(1 for _ in articles) == 19_999
 
 
+@pytest.mark.parametrize("server", [True], indirect=True, ids=["ranges"])
+def test_parquet_on_the_web_is_fetched_once(tmp_path, server):
+    """Its columns are read in turn, far from each other; no part must be fetched again at each turn."""
+    random = Random(0)
+    rows = {name: [f"It denied it. {random.randbytes(800).hex()}" for _ in range(4000)] for name in ("text", "a", "b")}
+    pyarrow.parquet.write_table(pa.table(rows), tmp_path / "rows.parquet", use_dictionary=False)
+    articles = read_articles(f"{server.address}/rows.parquet", ReaderConfig(), lambda reject: None)
+    assert sum(1 for _ in articles) == 4000
+    ranges = [entry.rpartition("bytes=")[2].split("-") for entry in server.asked if "bytes=" in entry]
+    fetched = sum(int(last) - int(first) + 1 for first, last in ranges)
+    assert fetched < 1.3 * (tmp_path / "rows.parquet").stat().st_size
+
+
 def test_zip_with_hostile_names(tmp_path, read):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -178,6 +221,14 @@ def test_zip_with_hostile_names(tmp_path, read):
     articles, rejects = read(f"zip://::file://{tmp_path}/a.zip")
     assert [article.id for article in articles] == ["b", "fine/a"]
     assert [reject.file.partition("::")[0] for reject in rejects] == ["zip:///absolute.txt"]
+
+
+def test_format_is_told_from_the_name_in_the_zip(tmp_path, read):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("posts.csv", "body\nIt denied it.\n")
+    articles, rejects = read(f"zip://posts.csv::file://{tmp_path}/a.zip", columns={"text": "body"})
+    assert rejects == []
+    assert [article.text for article in articles] == ["It denied it."]
 
 
 def test_missing_package_is_one_line_that_says_what_to_install(monkeypatch):
@@ -192,6 +243,12 @@ def test_missing_package_is_one_line_that_says_what_to_install(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("typed", ["memory:://news", "nothing://x", "simplecache::nothing://x", "://x", "::://"])
+def test_mistyped_url_is_one_line(typed):
+    with pytest.raises(InputError):
+        find_inputs(typed)
+
+
 def test_store_that_fails_is_one_line(monkeypatch):
     def fail(url: str) -> None:
         raise RuntimeError("token\nexpired")
@@ -199,6 +256,30 @@ def test_store_that_fails_is_one_line(monkeypatch):
     monkeypatch.setattr(remote, "_resolve", fail)
     with pytest.raises(InputError, match="memory://x: cannot be read: RuntimeError token expired"):
         find_inputs("memory://x")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"LastModified": 1, "ETag": "a"}, {"LastModified": 1, "ETag": "b"}),  # s3fs
+        ({"mtime": 1, "updated": "a"}, {"mtime": 2, "updated": "b"}),  # gcsfs
+        ({"blob_id": "a"}, {"blob_id": "b"}),  # a repository of the hub
+        ({"mtime": 1, "xet_hash": "a"}, {"mtime": 1, "xet_hash": "b"}),  # a bucket of the hub: its user sets the time
+        ({"Last-Modified": "a"}, {"Last-Modified": "b"}),  # a web server
+    ],
+)
+def test_state_changes_with_what_stores_tell_of_a_version(monkeypatch, before, after):
+    told = [{"size": 7} | before, {"size": 7} | before, {"size": 7} | after]
+    monkeypatch.setattr(remote, "_resolve", lambda url: (SimpleNamespace(info=lambda path: told.pop(0)), url))
+    first, second, third = (remote.remote_state("any://x") for _ in range(3))
+    assert first == second != third
+
+
+@pytest.mark.parametrize("layout", ["newsstance", "json"])
+def test_log_shows_no_line_for_each_request(layout):
+    config = yaml.safe_load((configs_dir() / "hydra" / "job_logging" / f"{layout}.yaml").read_text())
+    quiet = {name for name, settings in config["loggers"].items() if settings["level"] in ("WARNING", "CRITICAL")}
+    assert {"aiobotocore", "botocore", "fsspec", "gcsfs", "httpx", "httpx2"} <= quiet
 
 
 def test_fingerprint_changes_with_the_files(memory, tmp_path):

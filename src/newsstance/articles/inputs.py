@@ -62,8 +62,11 @@ class InputFile:
 
     @property
     def file_name(self) -> str:
-        """Its name without what may follow one in a URL."""
-        return self.name.partition("?")[0].partition("#")[0] if self.url else self.name
+        """Its name without what may follow one in a web address, or in a chain of URLs."""
+        if not self.url:
+            return self.name
+        link = next((link for link in self.url.split("::") if "://" in link), self.url)
+        return link.partition("?")[0].partition("#")[0] if link.startswith(("http://", "https://")) else link
 
     @property
     def is_regular(self) -> bool:

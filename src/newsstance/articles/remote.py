@@ -17,7 +17,11 @@ from newsstance.errors import InputError
 _WEB = ("http", "https")
 _BUFFER = 1 << 20
 """Each read of a store goes through another thread, so that small ones are slow."""
-_VERSION = ("size", "mtime", "updated", "LastModified", "ETag", "oid", "sha256", "blob_id")
+_BLOCKS = {"block_size": 1 << 21, "cache_type": "blockcache"}
+"""32 blocks are kept. The columns of Parquet are read in turn, far from each other: the one window that stores have by
+default (50 MB in S3) is fetched anew at each turn."""
+_IN_BLOCKS = (*_WEB, "s3", "s3a", "gs", "gcs", "hf")
+_VERSION = ("size", "mtime", "updated", "LastModified", "Last-Modified", "ETag", "oid", "sha256", "blob_id", "xet_hash")
 _EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 
 
@@ -37,12 +41,15 @@ class RemoteFile:
 def find_remote(typed: str) -> list[RemoteFile]:
     """The files that the URL ``typed`` names: a file, a folder or a glob.
 
-    In a chain of URLs (``zip://*.csv::https://…``) the first link may be a folder or glob.
+    In a chain of URLs (``zip://*.csv::https://…``, ``simplecache::s3://…``) the first that names a path may be a folder
+    or glob.
 
     Raises:
         InputError: Where there is none, or the store cannot be reached.
     """
-    scheme = typed.partition("://")[0]
+    links = typed.split("::")
+    first = next((n for n, link in enumerate(links) if "://" in link), 0)  # caches before it name no path
+    scheme = links[first].partition("://")[0]
     try:
         system, path = _resolve(typed)
         if _is_glob(scheme, path):
@@ -61,8 +68,11 @@ def find_remote(typed: str) -> list[RemoteFile]:
     if not paths:
         what = "the glob matches no file" if _is_glob(scheme, path) else "the folder holds no file"
         raise InputError.at(typed, what, remedy="check input=, and quote it for the shell")
-    _, link, rest = typed.partition("::")
-    return [RemoteFile(system.unstrip_protocol(name) + link + rest, _relative(name, root)) for name in paths]
+    short = [name.partition("?")[0] for name in paths] if scheme in _WEB else paths
+    if len(set(short)) < len(paths):  # pages that nothing else tells apart
+        short = paths
+    urls = ["::".join([*links[:first], system.unstrip_protocol(name), *links[first + 1 :]]) for name in paths]
+    return [RemoteFile(url, _relative(name, root)) for url, name in zip(urls, short, strict=True)]
 
 
 @contextmanager
@@ -76,8 +86,10 @@ def open_remote(url: str) -> Iterator[io.BufferedReader]:
     """
     try:
         system, path = _resolve(url)
-        is_streamed = url.partition("://")[0] in _WEB and not _gives_ranges(url)
-        opened = system.open(path, "rb", **({"block_size": 0} if is_streamed else {}))
+        scheme = url.partition("://")[0]
+        is_streamed = scheme in _WEB and not _gives_ranges(url)
+        options = {"block_size": 0} if is_streamed else _BLOCKS if scheme in _IN_BLOCKS else {}
+        opened = system.open(path, "rb", **options)
     except InputError as error:
         raise UnreadableError(str(error)) from error
     except Exception as error:
@@ -162,7 +174,7 @@ def _is_hidden(name: str, root: str) -> bool:
 
 
 def _relative(name: str, root: str) -> str:
-    return name.partition("?")[0].removeprefix(root).strip("/") or name
+    return name.removeprefix(root).strip("/") or name
 
 
 def _fail(typed: str, error: Exception) -> NoReturn:
