@@ -23,4 +23,4 @@ class DivergedError(InputError):
 
 
 class GateError(Exception):
-    """A model did not pass the gate of an evaluation: one line, exit code 1."""
+    """A run did not pass a gate that was set for it (of an evaluation, of rejects): one line, exit code 1."""

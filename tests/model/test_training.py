@@ -19,13 +19,15 @@ from transformers import AutoModel, AutoTokenizer
 
 from newsstance.configuration.groups import EncoderConfig, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
-from newsstance.model.calibration import calibrate, macro_f1
+from newsstance.model.adapter import merge_adapter
+from newsstance.model.calibration import Calibration, calibrate, macro_f1
 from newsstance.model.checkpoints import CHECKPOINTS
+from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import encoder_layers, load_encoder
 from newsstance.model.targets import indicators
 from newsstance.model.training import is_trained, train
 from newsstance.model.training_job import TrainingJob
-from newsstance.stances import LabelledSentence, Stance
+from newsstance.stances import LABELS, LabelledSentence, Stance
 
 WORDS = {"acknowledgement": "admitted", "denial": "denied", "third_party_skepticism": "doubted"}
 
@@ -232,6 +234,31 @@ def test_calibration_leaves_out_picked_sentences_where_enough_others_are_left(
     assert seen == [calibrated_on]
 
 
+def test_calibration_is_in_the_weights_whatever_way_they_are_loaded(tiny_encoder, tmp_path, monkeypatch):
+    from transformers import pipeline
+
+    texts = ["The mayor denied it.", "The mayor admitted that bridge 7 had been closed.", "The mayor painted a boat."]
+    calibrations = {
+        "plain": Calibration(np.ones(3), np.zeros(3)),
+        "moved": Calibration(np.array([2.0, 0.5, 1.0]), np.array([1.0, -1.0, 0.5])),
+    }
+    for name, calibration in calibrations.items():
+        monkeypatch.setattr("newsstance.model.training.calibrate", Mock(return_value=calibration))
+        recipe = {"epochs": 1, "adapter_rank": 32, "matrices_only": True, "freeze_embeddings": True}
+        train(job(tiny_encoder, **recipe), tmp_path / name)
+    moved = tmp_path / "moved"
+    raw = StanceClassifier.from_pretrained(tmp_path / "plain").predict_proba(texts)
+    wanted = calibrations["moved"].apply(raw)
+    assert np.abs(wanted - raw).max() > 0.05
+    classifier = StanceClassifier.from_pretrained(moved)
+    np.testing.assert_allclose(classifier.predict_proba(texts), wanted, atol=1e-5)
+    answers = pipeline("text-classification", model=str(moved), top_k=None)(texts)
+    by_label = [{answer["label"]: answer["score"] for answer in each} for each in answers]
+    np.testing.assert_allclose([[each[label] for label in LABELS] for each in by_label], wanted, atol=1e-5)
+    merged = StanceClassifier(*merge_adapter(moved / "adapter", EncoderConfig(str(tiny_encoder), max_tokens=32)))
+    np.testing.assert_allclose(merged.predict_proba(texts), wanted, atol=5e-3)  # half precision
+
+
 def test_hidden_dropout_holds_for_the_training_and_is_not_saved(tiny_encoder, tmp_path):
     model, _ = load_encoder(EncoderConfig(str(tiny_encoder)), attention_dropout=0.2, hidden_dropout=0.0)
     attention = {block.attention.self.dropout.p for block in encoder_layers(model)}
@@ -269,6 +296,18 @@ def test_a_new_model_in_the_folder_of_an_old_one_leaves_nothing_of_that(tiny_enc
 def test_a_loss_that_is_no_number_ends_the_training(tiny_encoder, tmp_path):
     with pytest.raises(InputError, match="training diverged"):
         train(job(tiny_encoder, learning_rate=1e30, head_learning_rate=1e30), tmp_path / "model")
+
+
+def test_weights_that_only_the_last_step_breaks_end_the_training(tiny_encoder, tmp_path):
+    """No loss is computed behind it."""
+    with pytest.raises(InputError, match="training diverged in its last steps"):
+        train(job(tiny_encoder, learning_rate=1e30, head_learning_rate=1e30, max_steps=1), tmp_path / "model")
+
+
+def test_an_input_of_special_tokens_alone_is_refused(tiny_encoder, tmp_path):
+    short = replace(job(tiny_encoder), encoder=EncoderConfig(str(tiny_encoder), max_tokens=2))
+    with pytest.raises(InputError, match="max_tokens=2: must be at least 3"):
+        train(short, tmp_path / "model")
 
 
 def test_patience_goes_on_counting_in_a_run_that_was_resumed(tiny_encoder, tmp_path):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from newsstance.corpus.soft_labels import SOFT_LABELS
-from newsstance.errors import InputError
+from newsstance.errors import DivergedError, InputError
 from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
 from newsstance.model.calibration import calibrate, fold_calibration, macro_f1
@@ -200,6 +200,8 @@ def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedToken
     classifier = StanceClassifier(model, tokenizer)
     validation = final_sentences(job, "validation")
     scores = classifier.predict_proba([sentence.text for sentence in validation])
+    if not np.isfinite(scores).all():  # the last steps broke the weights, and no loss was computed after them
+        raise DivergedError("training diverged in its last steps: lower trainer.learning_rate")
     natural = _of_natural_density(validation)
     gold = indicators(validation)
     calibration = calibrate(gold[natural], scores[natural])

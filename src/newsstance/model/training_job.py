@@ -119,20 +119,48 @@ def _check_splits(splits: Splits) -> None:
         )
 
 
+_AT_LEAST = {
+    "batch_size": 1,
+    "evaluations_per_epoch": 1,
+    "patience": 1,
+    "learning_rate": 0,
+    "head_learning_rate": 0,
+    "weight_decay": 0,
+    "consistency_weight": 0,
+    "freeze_layers": 0,
+}
+_ABOVE_0 = ("epochs", "positive_weight")
+_SHARES = ("warmup_share", "negative_share", "soft_label_weight")
+_SHORTEST_INPUT = 3
+"""Tokens: two of them are special."""
+
+
+def _check_bounds(job: TrainingJob) -> None:
+    """What no recipe can have; written so that a value which is no number is caught, too."""
+    values = vars(job.trainer)
+    for name, least in _AT_LEAST.items():
+        if not values[name] >= least:
+            raise InputError(f"trainer.{name}={values[name]}: must be at least {least}")
+    for name in _ABOVE_0:
+        if not values[name] > 0:
+            raise InputError(f"trainer.{name}={values[name]}: must be above 0")
+    for name in _SHARES:
+        if not 0 <= values[name] <= 1:
+            raise InputError(f"trainer.{name}={values[name]}: must be between 0 and 1")
+    if job.trainer.max_steps == 0 or job.trainer.max_steps < -1:
+        raise InputError(f"trainer.max_steps={job.trainer.max_steps}: must be at least 1, or -1 for no limit")
+    if job.encoder.max_tokens < _SHORTEST_INPUT:
+        raise InputError(f"encoder.max_tokens={job.encoder.max_tokens}: must be at least {_SHORTEST_INPUT}")
+
+
 def _check_recipe(job: TrainingJob) -> None:
     recipe = job.trainer
-    for name, least in (("batch_size", 1), ("evaluations_per_epoch", 1), ("freeze_layers", 0)):
-        if getattr(recipe, name) < least:
-            raise InputError(f"trainer.{name}={getattr(recipe, name)}: must be at least {least}")
+    _check_bounds(job)
     if recipe.batch_size % processes():
         raise InputError(
             f"trainer.batch_size={recipe.batch_size}: is shared by {processes()} processes, give a multiple of that"
         )
     _check_order(job)
-    if not 0 <= recipe.soft_label_weight <= 1:
-        raise InputError(f"trainer.soft_label_weight={recipe.soft_label_weight}: must be between 0 and 1")
-    if recipe.consistency_weight < 0:
-        raise InputError(f"trainer.consistency_weight={recipe.consistency_weight}: must be at least 0")
     _check_dropout(recipe)
     if not 0 <= recipe.final_epochs < recipe.epochs:
         raise InputError(
@@ -164,8 +192,6 @@ def _check_dropout(recipe: TrainerConfig) -> None:
 
 def _check_order(job: TrainingJob) -> None:
     recipe = job.trainer
-    if not 0 <= recipe.negative_share <= 1:
-        raise InputError(f"trainer.negative_share={recipe.negative_share}: must be between 0 and 1")
     if recipe.hard_negative_score is not None and not 0 <= recipe.hard_negative_score <= 1:
         raise InputError(
             f"trainer.hard_negative_score={recipe.hard_negative_score}: must be between 0 and 1, or null for none"
