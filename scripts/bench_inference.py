@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
+
+from bench_memory import SECONDS_BETWEEN_LOOKS, memory_of
 
 PIPELINE = "pipeline"
 SYSTEMS: dict[str, dict[str, Any]] = {
@@ -187,17 +190,18 @@ def print_scoring(options: argparse.Namespace) -> None:
                 scores[system.name] = system.score(Path(folder) / "scores.npy")
     for system in served:
         system.stop()
-    print_ceiling(options, sentences, rates)
+    ceiling = print_ceiling(options, sentences, rates)
     base, reference = served[0], scores[PIPELINE]
-    head = ("sent/s", "peak MB", "ratio (range)", "same labels", "largest diff")
-    print(f"{'system':30s} {head[0]:>8s} {head[1]:>8s} {head[2]:>20s} {head[3]:>12s} {head[4]:>13s}")
+    head = ("sent/s", "ceiling", "peak MB", "ratio (range)", "same labels", "largest diff")
+    print(f"{'system':30s} {head[0]:>8s} {head[1]:>8s} {head[2]:>8s} {head[3]:>20s} {head[4]:>12s} {head[5]:>13s}")
     for system in served:
         ratios = [b / s for b, s in zip(base.seconds, system.seconds, strict=True)]
         same = ((reference >= 0.5) == (scores[system.name] >= 0.5)).all(axis=1).mean()
         difference = np.abs(reference - scores[system.name]).max()
         rate = len(sentences) / statistics.median(system.seconds)
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-        print(f"{system.name:30s} {rate:8.0f} {system.peak:8.0f} {spread:>20s} {same:12.2%} {difference:13.4f}")
+        figures = f"{rate:8.0f} {rate / ceiling:8.0%} {system.peak:8.0f} {spread:>20s} {same:12.2%} {difference:13.4f}"
+        print(f"{system.name:30s} {figures}")
 
 
 def drop_emulated(names: list[str]) -> list[str]:
@@ -223,7 +227,8 @@ def matrix_rate() -> float:
     return times * 2 * 2048 * 384 * 1536 / (time.perf_counter() - start)
 
 
-def print_ceiling(options: argparse.Namespace, sentences: list[str], rates: list[float]) -> None:
+def print_ceiling(options: argparse.Namespace, sentences: list[str], rates: list[float]) -> float:
+    """Print, and return, how many sentences/s the matrix rate allows."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(options.model / "tokenizer.json"))
@@ -239,6 +244,7 @@ def print_ceiling(options: argparse.Namespace, sentences: list[str], rates: list
         f"matrix products: {rate / 1e9:.0f} GFLOP/s in fp32 ({min(rates) / 1e9:.0f}-{max(rates) / 1e9:.0f}); "
         f"ceiling of fp32 without skipping: {rate / flops:.0f} sentences/s"
     )
+    return float(rate / flops)
 
 
 # Whole jobs on HTML pages.
@@ -268,24 +274,42 @@ def print_pages(options: argparse.Namespace) -> None:
         if not (options.model / "first_pass.json").exists():
             systems.popitem()
         seconds: dict[str, list[float]] = {name: [] for name in systems}
+        peaks, sentences = dict.fromkeys(systems, 0.0), dict.fromkeys(systems, 0)
         for _ in range(options.rounds):
             for name, command in systems.items():
-                start = time.perf_counter()
-                subprocess.run(command, check=True, capture_output=True)
-                seconds[name].append(time.perf_counter() - start)
+                taken, peak = run_whole(command, Path(folder) / "stdout")
+                seconds[name].append(taken)
+                peaks[name] = max(peaks[name], peak)
+                rows = Path(folder) / ("stdout" if command is script else "rows.jsonl")
+                scored = map(json.loads, rows.read_text().splitlines())
+                sentences[name] = sum(len(row) if command is script else 1 for row in scored)
     count = sum(1 for path in options.pages.rglob("*") if path.is_file())
     print(f"\n{count} HTML pages, from the shell to the result")
     base = next(iter(seconds.values()))
     for name, taken in seconds.items():
         ratios = [b / s for b, s in zip(base, taken, strict=True)]
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-        print(
-            f"{name:32s} {count / statistics.median(taken):6.2f} pages/s  {statistics.median(taken):7.2f} s  {spread}"
-        )
+        middle = statistics.median(taken)
+        speed = f"{count / middle:6.2f} pages/s {sentences[name] / middle:6.0f} sentences/s"
+        print(f"{name:32s} {speed} {middle:7.2f} s {peaks[name]:6.0f} MB  {spread}")
+
+
+def run_whole(command: list[str], stdout: Path) -> tuple[float, float]:
+    """Seconds that ``command`` took, and the peak of memory of it and its children together, in MB."""
+    start, peak = time.perf_counter(), 0.0
+    with stdout.open("w") as target:
+        process = subprocess.Popen(command, stdout=target, stderr=subprocess.DEVNULL)
+        while process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                peak = max(peak, memory_of(psutil.Process(process.pid))[0])
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return time.perf_counter() - start, peak
 
 
 def straightforward_script(options: argparse.Namespace) -> None:
-    """What one would write in ten lines."""
+    """What one would write in ten lines; prints the scores of a page's sentences as a line of JSON."""
     import gzip
 
     import pysbd

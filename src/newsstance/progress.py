@@ -49,8 +49,11 @@ class Bar:
             return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
-        columns = (SpinnerColumn(), BarColumn(20), TextColumn("{task.description}"), TimeElapsedColumn())
+        # Goes on in a second line where the terminal is narrow: by default its end is cut off, the time that is left.
+        text = TextColumn("{task.description}", table_column=Column())
+        columns = (SpinnerColumn(), BarColumn(20), text, TimeElapsedColumn())
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._progress.add_task("reading", total=None)
         self._progress.start()

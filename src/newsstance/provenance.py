@@ -60,7 +60,7 @@ def library_versions() -> dict[str, str]:
 def hash_json(value: Any) -> str:
     """First 16 hex digits of the SHA-256 of ``value`` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def hash_lines(lines: Iterable[str]) -> str:
@@ -102,4 +102,5 @@ class Run:
 
     def _write(self) -> None:
         text = json.dumps(self.facts, indent=2, ensure_ascii=False)
-        (self.folder / "run.json").write_text(text + "\n")
+        # A name typed in bytes that are no UTF-8 stands in the arguments as half characters, and is written so.
+        (self.folder / "run.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -91,11 +91,14 @@ def stem_of_rows(name: str) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` in one step, so that whoever reads the file meanwhile sees the old or the new one whole."""
+    """Write ``text`` in one step, so that whoever reads the file meanwhile sees the old or the new one whole.
+
+    Half characters, which names of files may hold, are written as JSON spells them.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_name(path)
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

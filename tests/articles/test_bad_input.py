@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import resource
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsstance.articles.article import Reject
+from newsstance.articles.article import Position, Reject
 from newsstance.articles.reading import read_articles
 from newsstance.configuration.groups import InputFormat, ReaderConfig
 from newsstance.errors import InputError
@@ -227,6 +228,28 @@ def test_parquet_row_of_the_wrong_type_is_rejected(tmp_path, read):
     articles, rejects = read(tmp_path / "a.parquet")
     assert [article.id for article in articles] == ["a:1"]
     assert [reject.row for reject in rejects] == [2, 3]
+
+
+def test_parquet_of_huge_values_is_not_unpacked(tmp_path, read):
+    """A file of 2 KB that would be 40 MB."""
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": ["It denied it.", "It admits it.", "a" * 40_000_000, "It is late."]})
+    pyarrow.parquet.write_table(table, path, row_group_size=2, compression="zstd", use_dictionary=False)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    articles, rejects = read(path, max_record_mb=1)
+    assert [article.text for article in articles] == ["It denied it.", "It admits it."]
+    reason = "larger than 1 MB (raise reader.max_record_mb to read it); the rest of the file was not read"
+    assert rejects == [Reject(str(path), 3, reason, Position(0, 2))]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KB
+
+
+def test_parquet_value_that_is_too_large_costs_its_row_only(tmp_path, read):
+    path = tmp_path / "a.parquet"
+    texts = ["It denied it.", "a" * 1_500_000, "It admits it."]
+    pyarrow.parquet.write_table(pa.table({"text": texts}), path)
+    articles, rejects = read(path, max_record_mb=1)
+    assert [article.id for article in articles] == ["a:1", "a:3"]
+    assert [(reject.row, reject.reason[:16]) for reject in rejects] == [(2, "larger than 1 MB")]
 
 
 def test_parquet_with_columns_of_one_name_is_a_reject(tmp_path, read):

@@ -170,6 +170,27 @@ def test_a_run_leaves_its_config_log_revision_and_versions(tmp_path):
     assert (folder / "corpus_split.log").exists()
 
 
+@pytest.mark.parametrize("logging", ["newsstance", "json"])
+def test_why_a_run_failed_stands_in_its_log(tmp_path, capsys, logging):
+    words = ["predict", "input=nowhere.txt", f"hydra/job_logging={logging}", "hydra.run.dir=run"]
+    assert main(words) == 2
+    *logged, told = capsys.readouterr().err.splitlines()
+    assert told.startswith("newsstance predict: nowhere.txt: no such file")
+    (line,) = (tmp_path / "run" / "predict.log").read_text().splitlines()
+    assert "ERROR" in line
+    assert logged == ([line] if logging == "json" else [])
+    if logging == "json":
+        assert told.endswith(json.loads(line)["message"])
+
+
+def test_a_fault_stands_in_the_log_with_its_traceback(tmp_path, monkeypatch):
+    monkeypatch.setattr("newsstance.commands.predict.run", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["predict", "input=x.txt", "hydra/job_logging=json", "hydra.run.dir=run"])
+    (line,) = (tmp_path / "run" / "predict.log").read_text().splitlines()
+    assert "in <lambda>" in json.loads(line)["error"]
+
+
 def test_multirun_runs_every_point_and_reports_the_one_that_fails(tmp_path, capsys):
     assert main(["corpus", "split", "--multirun", "corpus.split.seed=1,wrong,2"]) == 2
     assert "corpus.split.seed: Value 'wrong'" in one_line_error(capsys)

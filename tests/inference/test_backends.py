@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from newsstance import StanceClassifier
 from newsstance.commands.main import main
 from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.errors import InputError
-from newsstance.inference import backends
+from newsstance.inference import backends, exported_backend
 from newsstance.inference.backends import load_backend, resolve
 from newsstance.inference.first_pass import FirstPass
 from newsstance.inference.first_pass_training import _network
@@ -120,6 +121,31 @@ def test_a_repeated_sentence_is_scored_once(exported, monkeypatch):
     np.testing.assert_array_equal(scores[0], scores[2])
     np.testing.assert_array_equal(scores[3], scores[4])
     np.testing.assert_allclose(scores[1], backend.predict_proba([SENTENCES[1]])[0], atol=1e-6)
+
+
+def test_what_the_tokenizer_is_given_at_once_is_bounded_and_nothing_is_left_out(exported, monkeypatch):
+    """Tokenizing takes 150 bytes a character: a record of 64 MB without a full stop would take 10 GB."""
+    backend = load_backend(str(exported), BackendConfig(name="onnxruntime"))
+    long = [word for n in range(900) for word in ("river", "mill", "boiler", f"n{n}")]
+    sentences = [*SENTENCES, " ".join(long), "No."]
+    whole = backend.predict_proba(sentences)
+    given, read = [], []
+    tokenizer, plain = backend._tokenizer, backend._logits
+    monkeypatch.setattr(exported_backend, "PIECE_CHARACTERS", 400)
+    monkeypatch.setattr(exported_backend, "CHARACTERS_AT_ONCE", 1500)
+    monkeypatch.setattr(backend, "_logits", lambda inputs: read.extend(inputs["input_ids"].tolist()) or plain(inputs))
+    monkeypatch.setattr(
+        backend,
+        "_tokenizer",
+        SimpleNamespace(encode_batch=lambda texts: given.append(texts) or tokenizer.encode_batch(texts)),
+    )
+    scores = backend.predict_proba(sentences)
+    assert max(sum(map(len, texts)) for texts in given) <= 1500
+    assert len(given) > 10
+    short = [0, 1, 2, 3, 6]
+    np.testing.assert_allclose(scores[short], whole[short], atol=1e-6)
+    words = " ".join(tokenizer.decode_batch(read)).split()
+    assert {"river", "mill", "boiler", *(f"n{n}" for n in range(900))} <= set(words)
 
 
 def test_no_sentence_and_one_string(exported):
@@ -243,14 +269,16 @@ def test_a_first_pass_is_read_as_written_and_refused_for_other_weights(exported,
 HEAVY = {"torch", "transformers", "datasets", "pandas", "sklearn", "spacy", "scipy", "matplotlib", "trafilatura", "ray"}
 
 
-def test_one_article_on_onnx_runtime_imports_nothing_heavy(exported, tmp_path):
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_one_article_on_an_export_imports_nothing_heavy(exported, tmp_path, name):
     """The real command; what it leaves in ``sys.modules`` is what a user waits for."""
+    pytest.importorskip(name)
     (tmp_path / "article.txt").write_text("The mill admitted a leak.\n\nThe mayor denied it.\n")
     code = (
         "import sys; from newsstance.commands.main import main; code = main(sys.argv[1:]); "
         f"print('heavy:', sorted({HEAVY} & set(sys.modules)), code)"
     )
-    words = ["predict", "input=article.txt", f"model={exported}", "backend=onnxruntime", "output=-"]
+    words = ["predict", "input=article.txt", f"model={exported}", f"backend={name}", "output=-"]
     command = [sys.executable, "-c", code, *words]
     answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     *rows, last = answer.stdout.splitlines()

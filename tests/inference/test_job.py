@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import numpy as np
 import pyarrow.parquet
@@ -120,6 +121,23 @@ def test_one_unreadable_file_among_others_is_listed(tmp_path):
     assert sorted(str(r["file"]).rsplit("/", 1)[-1] for r in rows_of(summary.rejects_file)) == ["b.txt", "c.txt"]
 
 
+@pytest.mark.parametrize("output", ["out.jsonl", "out.parquet", "out"])
+def test_a_file_whose_name_is_no_utf8_is_read_like_any_other(tmp_path, output):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    try:
+        (folder / os.fsdecode(b"caf\xe9.txt")).write_text(ARTICLE)
+    except OSError:
+        pytest.skip("the file system takes UTF-8 only")
+    (folder / os.fsdecode(b"empty\xe9.txt")).touch()
+    summary = run(folder, tmp_path, tmp_path / output)
+    assert [top["doc"] for top in summary.found.top] == ["caf\\xe9"]
+    assert summary.pages[0].name == "caf_xe9.html"
+    (reject,) = rows_of(summary.rejects_file)
+    assert os.fsencode(reject["file"]) == os.fsencode(folder) + b"/empty\xe9.txt"
+    json.dumps(summary.to_record(), ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -176,6 +194,20 @@ def test_the_order_of_the_input_is_kept_over_portions(tmp_path, monkeypatch):
     path.write_text("".join(json.dumps({"id": f"d{n}", "sentence": f"Sentence {n}."}) + "\n" for n in range(20)))
     rows = rows_of(run(path, tmp_path, reader=ReaderConfig(format=InputFormat.jsonl)).predictions)
     assert [row["doc"] for row in rows] == [f"d{n}" for n in range(20)]
+
+
+def test_long_sentences_are_scored_a_few_at_a_time(tmp_path, monkeypatch):
+    """2,048 of 100,000 characters would be 200 MB, of which tokenizers make a hundred times as much."""
+    monkeypatch.setattr("newsstance.inference.stream.PORTION_CHARACTERS", 300)
+    calls = []
+    monkeypatch.setattr(
+        WordScorer, "predict_proba", lambda _, given, before: calls.append(given) or np.zeros((len(given), 3))
+    )
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"id": f"d{n}", "sentence": "a" * 100}) + "\n" for n in range(10)))
+    rows = rows_of(run(path, tmp_path).predictions)
+    assert [row["doc"] for row in rows] == [f"d{n}" for n in range(10)]
+    assert [len(given) for given in calls] == [3, 3, 3, 1]
 
 
 def test_pages_have_names_of_their_own_and_escape_the_text(tmp_path):

@@ -14,18 +14,25 @@ Portion = list[tuple[Article, list[Sentence]]]
 PORTION_SENTENCES = 2048
 """Sentences of a portion: enough to sort by length, few enough to keep memory flat."""
 
+PORTION_CHARACTERS = 2_000_000
+"""Characters that end a portion before: seven times those of as many sentences of news, but a sentence may be long."""
+
 
 def in_portions(articles: Iterable[Article], sentences: int) -> Iterator[Portion]:
-    """Cut ``articles`` into sentences and gather whole articles of about so many ``sentences``, in order."""
+    """Cut ``articles`` into sentences and gather whole articles of about so many ``sentences``, in order.
+
+    A portion ends before that at `PORTION_CHARACTERS`.
+    """
     portion: Portion = []
-    size = 0
+    size = characters = 0
     for article in articles:
         found = split_sentences(article)
         portion.append((article, found))
         size += len(found)
-        if size >= sentences:
+        characters += len(article.text)
+        if size >= sentences or characters >= PORTION_CHARACTERS:
             yield portion
-            portion, size = [], 0
+            portion, size, characters = [], 0, 0
     if portion:
         yield portion
 

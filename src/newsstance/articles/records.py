@@ -103,7 +103,7 @@ def to_article(row: Row, number: int | None, file: InputFile, settings: RecordSe
     texts = {field: _text(fields[field], column[field], settings.limit) for field in ("sentence", "text", "html")}
     facts = {field: _short_text(fields[field], column[field]) for field in ("title", "url", "published", "context")}
     base = Article(
-        id=given or (file.id if number is None else f"{file.id}:{number}"),
+        id=given or _id_of_file(file, number),
         text="",
         title=facts["title"],
         url=facts["url"],
@@ -152,6 +152,12 @@ def _id(value: Any) -> str:
         check_characters(value)
         return value.strip()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _id_of_file(file: InputFile, number: int | None) -> str:
+    r"""The id made of the file's name and the row; bytes of the name that are no UTF-8 are spelled out, as ``\xff``."""
+    name = file.id.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return name if number is None else f"{name}:{number}"
 
 
 def _text(value: Any, column: str, limit: int) -> str:

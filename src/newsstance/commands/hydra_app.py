@@ -17,11 +17,13 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from newsstance.commands.messages import one_line
 from newsstance.commands.table import Command
 from newsstance.configuration import commands, resolvers
 from newsstance.configuration.overrides import expand_shorthands
 from newsstance.configuration.typed import to_plain, to_typed
 from newsstance.errors import InputError
+from newsstance.logs import log_failure
 from newsstance.model.processes import rank
 from newsstance.provenance import Run
 from newsstance.resources import configs_dir
@@ -66,6 +68,9 @@ def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:
         except Exception as error:
             if failures:
                 LOG.error("one more job failed: %s", error)
+            else:
+                explained = one_line(error)
+                log_failure(explained[0] if explained else f"a fault: {error!r}", None if explained else error)
             failures.append(error)
 
     app = hydra.main(version_base="1.3", config_path=str(configs_dir()), config_name=command.config_name)(task)

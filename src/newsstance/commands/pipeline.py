@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsstance.commands.predict import print_summary
+from newsstance.commands.predict import check_rejects, print_summary
 from newsstance.commands.train import training_job
 from newsstance.configuration.commands import PipelineConfig
 from newsstance.errors import InputError
@@ -51,6 +51,8 @@ def run(config: PipelineConfig, run: Run) -> None:
         predictions.append(predict(config, classifier, config.input, run.folder / "input"))
     point_latest_at(run.folder)
     print_results(evaluation, predictions, {"model": run.folder / "model", **report})
+    for summary in predictions:
+        check_rejects(summary, config.output.max_rejects)
 
 
 def example_article() -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from newsstance.configuration.commands import PredictConfig
 from newsstance.configuration.groups import BackendConfig
+from newsstance.errors import GateError
 from newsstance.provenance import Run
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_DAYS_SHOWN, _ARTICLES_SHOWN = 10, 5
+_DAYS_SHOWN, _ARTICLES_SHOWN, _CHARACTERS_SHOWN = 10, 5, 200
 
 
 def run(config: PredictConfig, run: Run) -> None:
@@ -32,6 +33,15 @@ def run(config: PredictConfig, run: Run) -> None:
         LOG.info("%d articles, %d sentences, %d rejects", summary.articles, summary.sentences, summary.rejects)
     else:
         print_summary(summary)
+    check_rejects(summary, config.output.max_rejects)
+
+
+def check_rejects(summary: PredictionSummary, allowed: int | None) -> None:
+    """Raise `GateError` where more than ``allowed`` records could not be read."""
+    if allowed is not None and summary.rejects > allowed:
+        raise GateError(
+            f"{summary.rejects} records could not be read, more than output.max_rejects={allowed}; the rest is written"
+        )
 
 
 class ModelLoader:
@@ -89,27 +99,37 @@ def print_summary(summary: PredictionSummary) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from newsstance.display import LABEL_STYLES
     from newsstance.stances import LABELS
 
     console = Console()
-    table = Table("articles", "sentences", *LABELS, "rejects")
+    names = [LABEL_STYLES[label].name for label in LABELS]  # of words, so that a narrow terminal breaks them
+    table = Table("articles", "sentences", *names, "rejects")
     counts = (str(summary.labels[label]) for label in LABELS)
     table.add_row(str(summary.articles), str(summary.sentences), *counts, str(summary.rejects))
     console.print(table)
     days = summary.found.days
     if len(days) > 1:
         busiest = sorted(sorted(days, key=lambda day: -days[day].total())[:_DAYS_SHOWN])
-        table = Table("day", *LABELS, title=f"busiest of {len(days)} days" if len(days) > _DAYS_SHOWN else None)
+        table = Table("day", *names, title=f"busiest of {len(days)} days" if len(days) > _DAYS_SHOWN else None)
         for day in busiest:
             table.add_row(day, *(str(days[day][label]) for label in LABELS))
         console.print(table)
     if summary.articles > 1 and summary.found.top:
-        table = Table("stances", "article")
+        table = Table("stances", "doc", "title")
+        for column in table.columns:
+            column.overflow = "fold"
         for top in summary.found.top[:_ARTICLES_SHOWN]:
-            table.add_row(str(top["stances"]), f"{top['title'] or top['doc']}".replace("[", "\\["))
+            table.add_row(str(top["stances"]), _in_a_cell(top["doc"]), _in_a_cell(top["title"]))
         console.print(table)
     shards = f" ({summary.shards} shards)" if summary.shards else ""
     print(f"predictions: {summary.predictions}{shards}")
     if summary.pages:
         print(f"pages: {summary.pages[0] if len(summary.pages) == 1 else summary.pages[0].parent}")
     print(f"rejects: {summary.rejects_file} ({summary.rejects} records)" if summary.rejects_file else "rejects: none")
+
+
+def _in_a_cell(text: str) -> str:
+    """What a table shows of ``text``, whoever wrote it: neither a megabyte nor codes that a terminal would obey."""
+    shown = text if len(text) <= _CHARACTERS_SHOWN else f"{text[:_CHARACTERS_SHOWN]}…"
+    return "".join(letter if letter.isprintable() else " " for letter in shown).replace("[", "\\[")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -23,10 +24,18 @@ if TYPE_CHECKING:
     from newsstance.inference.first_pass import FirstPass
 
 
+Windows = list[Sequence[int]]
+"""Token ids of a sentence: in one piece where it is short enough for the model, else in several that overlap."""
+
+PIECE_CHARACTERS, PIECE_OVERLAP = 100_000, 200
+CHARACTERS_AT_ONCE = 1_000_000
+"""What the tokenizer is given at once. It takes up to 150 bytes a character, 10 GB for a record of 64 MB."""
+
+
 class ExportedClassifier(ABC):
     """A classifier over an export in a model folder.
 
-    Each distinct sentence is tokenized once (all of a call in one go, in the tokenizer's own threads), read in
+    Each distinct sentence is tokenized once (many in one go, in the tokenizer's own threads), read in
     overlapping windows where it is too long, packed with others of like length, and scored by as many single-threaded
     calls of the runtime at a time as there are cores: small batches that stay in a core's cache are faster than large
     ones that all cores share.
@@ -109,27 +118,58 @@ class ExportedClassifier(ABC):
         distinct, index = unique_sentences(sentences)
         if not distinct:
             return np.zeros((0, len(LABELS)), dtype=np.float32)
-        scores: np.ndarray = self._score(self._tokenizer.encode_batch(distinct))[index]
+        scores: np.ndarray = self._score(self._tokenize(distinct))[index]
         return scores
 
     def token_ids(self, sentences: Sequence[str]) -> list[Sequence[int]]:
         """Token ids of each sentence as the first pass reads them: none for one that takes several windows."""
-        return [() if one.overflowing else one.ids for one in self._tokenizer.encode_batch(list(sentences))]
+        return [_if_alone(windows) for windows in self._tokenize(sentences)]
 
-    def _score(self, encoded: list[Any]) -> np.ndarray:
-        scores = np.zeros((len(encoded), len(LABELS)), dtype=np.float32)
-        rows: Sequence[int] | np.ndarray = range(len(encoded))
+    def _tokenize(self, sentences: Sequence[str]) -> list[Windows]:
+        tokenized: list[Windows] = [[] for _ in sentences]
+        for pieces in _in_reach(sentences):
+            encoded = self._tokenizer.encode_batch([text for _, text in pieces])
+            for (row, _), first in zip(pieces, encoded, strict=True):
+                tokenized[row] += [array("i", window.ids) for window in (first, *first.overflowing)]
+        return tokenized
+
+    def _score(self, tokenized: list[Windows]) -> np.ndarray:
+        scores = np.zeros((len(tokenized), len(LABELS)), dtype=np.float32)
+        rows: Sequence[int] | np.ndarray = range(len(tokenized))
         if self._first_pass is not None:
-            skipped = self._first_pass.skips([() if one.overflowing else one.ids for one in encoded])
+            skipped = self._first_pass.skips([_if_alone(windows) for windows in tokenized])
             scores[skipped] = self._first_pass.score
             rows = np.flatnonzero(~skipped)
-        windows = [(row, window.ids) for row in rows for window in (encoded[row], *encoded[row].overflowing)]
+        windows = [(row, ids) for row in rows for ids in tokenized[row]]
         batches = list(pack_by_length([len(ids) for _, ids in windows], self._budget))
         logits = self._threads.map(lambda batch: self._logits(padded([windows[i][1] for i in batch])), batches)
         for batch, values in zip(batches, logits, strict=True):
             places = [windows[i][0] for i in batch]
             np.maximum.at(scores, places, 1 / (1 + np.exp(-values.astype(np.float32))))
         return scores
+
+
+def _if_alone(windows: Windows) -> Sequence[int]:
+    return windows[0] if len(windows) == 1 else ()
+
+
+def _in_reach(sentences: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
+    """Each sentence with its index, as many at a time as the tokenizer takes at once.
+
+    One that is too long for that comes in pieces that overlap, so that no words are lost where they meet.
+    """
+    gathered: list[tuple[int, str]] = []
+    characters = 0
+    for row, sentence in enumerate(sentences):
+        for start in range(0, len(sentence), PIECE_CHARACTERS):
+            piece = sentence[max(0, start - PIECE_OVERLAP) : start + PIECE_CHARACTERS]
+            if gathered and characters + len(piece) > CHARACTERS_AT_ONCE:
+                yield gathered
+                gathered, characters = [], 0
+            gathered.append((row, piece))
+            characters += len(piece)
+    if gathered:
+        yield gathered
 
 
 def _load_first_pass(folder: Path, key: str) -> FirstPass:

@@ -16,7 +16,7 @@ from typing import Any
 
 from newsstance.articles.article import Article, Position
 from newsstance.articles.inputs import InputFile
-from newsstance.articles.portions import PORTION_SENTENCES
+from newsstance.articles.portions import PORTION_CHARACTERS, PORTION_SENTENCES
 from newsstance.articles.reading import read_files
 from newsstance.articles.rejects import RejectLog
 from newsstance.articles.segmentation import split_sentences
@@ -103,7 +103,7 @@ class Portions:
         file, record = self._start
         start = Position(file - part.start, record) if file >= part.start else Position()
         gathered: list[tuple[Article, list[Sentence]]] = []
-        in_portion = in_shard = 0
+        in_portion = in_shard = characters = 0
         files = list(self._files[part.start : part.stop])
         articles: Any = read_files(files, self._reader, self._rejects.add, start=start)
         with closing(articles):
@@ -116,10 +116,12 @@ class Portions:
                 gathered.append((article, sentences))
                 in_portion += len(sentences)
                 in_shard += len(sentences)
+                characters += len(article.text)
                 ends_shard = self._shard_sentences is not None and in_shard >= self._shard_sentences
-                if ends_shard or in_portion >= PORTION_SENTENCES:
+                if ends_shard or in_portion >= PORTION_SENTENCES or characters >= PORTION_CHARACTERS:
                     yield Portion(gathered, self._cursor(article.position.following), ends_shard)
-                    gathered, in_portion, in_shard = [], 0, 0 if ends_shard else in_shard
+                    gathered, in_portion, characters = [], 0, 0
+                    in_shard = 0 if ends_shard else in_shard
         if self.found:
             yield Portion(gathered, self._cursor(Position(part.stop)), ends_shard=True)
 

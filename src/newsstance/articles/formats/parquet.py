@@ -12,16 +12,18 @@ from typing import Any
 from newsstance.articles.article import UnreadableError
 from newsstance.articles.decoding import decode
 from newsstance.articles.formats import NumberedRow, Row, RowSettings
-from newsstance.articles.inflating import Content
+from newsstance.articles.inflating import Content, too_large
 
-_BATCH_ROWS = 16
+_SLACK = 1 << 20
+"""What a column takes besides its values."""
 
 
 def read_parquet(content: Content, settings: RowSettings) -> Iterator[NumberedRow]:
     """Yield the rows of a Parquet file, numbered from 1.
 
     Parquet is read from its end, so that one on stdin or inside a gzip file is taken into memory, up to the size of one
-    record.
+    record. A value is unpacked before its size is known, 2 GB at most. Where the rows of a group are too large on
+    average, which the file's index tells, the file ends there.
 
     Raises:
         UnreadableError: Where the file is damaged, has no column that holds articles or two of the same name.
@@ -36,10 +38,15 @@ def read_parquet(content: Content, settings: RowSettings) -> Iterator[NumberedRo
         _check_names(table.schema_arrow.names)
         settings.check_columns(list(table.schema_arrow.names))
         number = 0
-        for batch in table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
-            for i in range(batch.num_rows):
-                number += 1
-                yield number, _to_row(batch, i)
+        for group in range(table.num_row_groups):
+            if _has_large_rows(table.metadata.row_group(group), settings.limit):
+                yield number + 1, UnreadableError(f"{too_large(settings.limit)}; the rest of the file was not read")
+                return
+            # One row a batch costs some 20 µs a row; of a dictionary, more would repeat the same large value.
+            for batch in table.iter_batches(batch_size=1, row_groups=[group], use_threads=False):
+                for i in range(batch.num_rows):
+                    number += 1
+                    yield number, _to_row(batch, i)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError(f"damaged Parquet: {' '.join(str(error).split())[:200]}") from error
 
@@ -48,6 +55,12 @@ def _check_names(columns: list[str]) -> None:
     several = [name for name, times in Counter(columns).items() if times > 1]
     if several:
         raise UnreadableError(f"columns of the same name: {', '.join(several)[:200]} (rename all but one)")
+
+
+def _has_large_rows(group: Any, limit: int) -> bool:
+    """Whether a column of the row group ``group`` has more than ``limit`` bytes a row."""
+    sizes = (group.column(n).total_uncompressed_size for n in range(group.num_columns))
+    return any(size - _SLACK > limit * group.num_rows for size in sizes)
 
 
 def _to_row(batch: Any, i: int) -> Row | UnreadableError:
