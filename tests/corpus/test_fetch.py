@@ -268,8 +268,11 @@ def test_nothing_to_rebuild_is_an_error(world, capsys):
     assert "no row could be rebuilt" in capsys.readouterr().err
 
 
-def test_over_http_and_again_without_a_request(world, server):
+def test_over_http_and_again_without_a_request(world, server, capsys):
     assert world.fetch("confirm=true", f"base_url={server.url}") == 0
+    said = capsys.readouterr().out
+    assert said.index("CC0") < said.index("rows rebuilt")  # whoever confirms at once is told the licence, too
+    assert "nothing has been fetched" not in said
     assert len(world.records()) == 5
     assert sorted(path for path, _ in server.requests) == [
         f"/velsund/news/{COMMIT}/bulletins.csv",

@@ -123,11 +123,14 @@ def test_shares_that_are_none(shares):
         split_by_article(corpus(4), SplitConfig(*shares))
 
 
-def test_shipped_corpus_is_split_evenly():
+def test_shipped_corpus_is_split_evenly_and_as_its_card_says():
     sentences = load_corpus(CorpusConfig(paths=[str(data_dir() / "corpus")]))
     splits = split_by_article(sentences, SplitConfig(seed=232))
     assert imbalance(splits) < 0.2
     assert len(splits["test"]) / len(sentences) == pytest.approx(0.1, abs=0.02)
+    sizes = [f"{len(splits[name]):,}" for name in ("train", "validation", "test")]
+    said = "{} sentences train, {} validate, {} test".format(*sizes)
+    assert said in (data_dir() / "README.md").read_text(encoding="utf-8")
 
 
 def test_folds_hold_whole_articles_and_some_of_each_split():

@@ -1,5 +1,7 @@
 """The adapter: what it keeps of a training, that peft reads it, and that the shipped one is merged once."""
 
+import logging
+import logging.handlers
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +145,25 @@ def test_final_epochs_calibrate_on_their_sentences_alone(tmp_path, small_job, mo
 def test_a_rank_without_matrices_only_is_an_error(tiny_encoder, tmp_path, small_job):
     with pytest.raises(InputError, match="matrices_only"):
         train(replace(small_job, trainer=TrainerConfig(adapter_rank=4)), tmp_path / "model")
+
+
+def test_nobody_is_told_to_train_a_head_that_the_adapter_brings(changed, tmp_path):
+    from transformers.utils import logging as transformers_logging
+
+    config, model, _, before = changed
+    metadata = ModelMetadata("tiny-1", "1", config.name, 32)
+    save_adapter(model, before, tmp_path, rank=RANK, encoder=config, metadata=metadata)
+    told = logging.handlers.BufferingHandler(capacity=100)
+    before_all, logger = transformers_logging.get_verbosity(), logging.getLogger("transformers")
+    transformers_logging.set_verbosity_warning()
+    logger.addHandler(told)
+    try:
+        merge_adapter(tmp_path, config)
+        assert transformers_logging.get_verbosity() == logging.WARNING
+    finally:
+        logger.removeHandler(told)
+        transformers_logging.set_verbosity(before_all)
+    assert [record for record in told.buffer if "newly initialized" in record.getMessage()] == []
 
 
 def test_a_folder_without_an_adapter_is_an_error(tmp_path, tiny_encoder):

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 
 from newsstance import StanceClassifier
 from newsstance.commands.main import main
+from newsstance.corpus.standoff import read_sources
 from newsstance.model.adapter import merge_adapter
 from newsstance.model.shipped import shipped_encoder
 from newsstance.resources import data_dir
@@ -42,6 +44,11 @@ def test_its_card_says_what_it_learned_from():
     card = (data_dir() / "model" / "README.md").read_text()
     for word in ("language models", "BASIL", "PolNeAR", "FNC-1", "AG News", "macro-F1"):
         assert word in card
+    figures = {result.metric_name: result.metric_value for result in ModelCard(card).data.eval_results}
+    for name, value in figures.items():
+        assert f"{value:.2f}" in card.split("## How good it is")[1], name
+    for source in read_sources(data_dir() / "real_news"):
+        assert source.name in card.lower().replace("ag news", "agnews").replace("fnc-1", "fnc")
 
 
 @pytest.mark.shared

@@ -35,9 +35,10 @@ def run(config: CorpusFetchConfig, run: Run) -> None:
     annotations = Path(config.annotations).expanduser() if config.annotations else data_dir() / "real_news"
     output = Path(config.output).expanduser() if config.output else user_data_dir() / "real_news"
     sources = read_sources(annotations, list(as_list("only", config.only)))
-    if config.source is None and not config.confirm:
-        _print_plan(sources, output)
-        return
+    if config.source is None:
+        _print_plan(sources, output, confirmed=config.confirm)
+        if not config.confirm:
+            return
     rebuilt = {}
     for source in sources:
         find_file = _local(config.source, source) if config.source is not None else _fetched(config, source, output)
@@ -49,8 +50,8 @@ def run(config: CorpusFetchConfig, run: Run) -> None:
     _report(rebuilt, output, run)
 
 
-def _print_plan(sources: Sequence[Source], output: Path) -> None:
-    print("Would fetch (nothing has been fetched yet):\n")
+def _print_plan(sources: Sequence[Source], output: Path, *, confirmed: bool) -> None:
+    print("Fetching:\n" if confirmed else "Would fetch (nothing has been fetched yet):\n", flush=True)
     for source in sources:
         files = "1 file" if len(source.files) == 1 else f"{len(source.files):,} files"
         print(f"{source.name}: {source.title}")
@@ -58,7 +59,9 @@ def _print_plan(sources: Sequence[Source], output: Path) -> None:
         print(f"  size     {decimal(source.bytes)} in {files}")
         print(f"  licence  {source.licence}")
         print(f"  terms    {source.terms or 'not stated'}\n")
-    print(f"Together {decimal(sum(source.bytes for source in sources))}, into {output}.")
+    print(f"Together {decimal(sum(source.bytes for source in sources))}, into {output}.", flush=True)
+    if confirmed:
+        return
     print("To fetch:               newsstance corpus fetch confirm=true")
     print("Some of them only:      newsstance corpus fetch only=[NAME] confirm=true")
     print("From local copies:      newsstance corpus fetch from=FOLDER")

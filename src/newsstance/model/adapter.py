@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,13 +130,27 @@ def merge_adapter(folder: Path, encoder: EncoderConfig) -> tuple[PreTrainedModel
     from peft import PeftModel
 
     _check_adapter(folder)
-    model, tokenizer = load_encoder(encoder)
+    with _fresh_head_untold():
+        model, tokenizer = load_encoder(encoder)
     try:
         merged: Any = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError.at(folder, f"does not fit the encoder {encoder.name}: {reason}") from error
     return merged.float(), tokenizer
+
+
+@contextmanager
+def _fresh_head_untold() -> Iterator[None]:
+    """Silence the advice to train a head that the adapter replaces."""
+    from transformers.utils import logging as transformers_logging
+
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
 
 
 def _check_adapter(folder: Path) -> None:

@@ -55,10 +55,10 @@ class ProgressMessages(TrainerCallback):
         if state.is_world_process_zero:
             with self.bar.aside():
                 LOG.info(
-                    "step %d/%d  loss %.3f  validation macro-F1 %.3f  %.0f s left",
+                    "step %d/%d%s  validation macro-F1 %.3f  %.0f s left",
                     state.global_step,
                     state.max_steps,
-                    self.loss,
+                    f"  loss {self.loss:.3f}" if math.isfinite(self.loss) else "",  # a short training has told none yet
                     self.macro_f1,
                     self._seconds_left(state),
                 )
