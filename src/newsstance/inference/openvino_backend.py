@@ -11,6 +11,7 @@ from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.cores import cores
 from newsstance.errors import InputError
 from newsstance.inference.exported_backend import ExportedClassifier
+from newsstance.model.batching import padded
 
 
 class OpenVinoClassifier(ExportedClassifier):
@@ -31,6 +32,9 @@ class OpenVinoClassifier(ExportedClassifier):
         self._compiled = openvino.Core().compile_model(file, "CPU", options)
         self._names = [node.get_any_name() for node in self._compiled.inputs]
         self._local = threading.local()
+        # Its first call sets up what all share. Two threads that do so at once wait for each other for ever: one holds
+        # Python's lock, the other that of the set-up (seen with OpenVINO 2026.4).
+        self._logits(padded([[0, 0, 0]]))
 
     def _logits(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         if not hasattr(self._local, "request"):
