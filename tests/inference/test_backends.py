@@ -146,6 +146,7 @@ def test_what_the_tokenizer_is_given_at_once_is_bounded_and_nothing_is_left_out(
     np.testing.assert_allclose(scores[short], whole[short], atol=1e-6)
     words = " ".join(tokenizer.decode_batch(read)).split()
     assert {"river", "mill", "boiler", *(f"n{n}" for n in range(900))} <= set(words)
+    assert (backend.predict_proba([""]) > 0).all(), "an empty sentence is read, as torch reads it"
 
 
 def test_no_sentence_and_one_string(exported):

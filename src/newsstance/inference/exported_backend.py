@@ -161,7 +161,7 @@ def _in_reach(sentences: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
     gathered: list[tuple[int, str]] = []
     characters = 0
     for row, sentence in enumerate(sentences):
-        for start in range(0, len(sentence), PIECE_CHARACTERS):
+        for start in range(0, max(1, len(sentence)), PIECE_CHARACTERS):  # an empty one is read as such
             piece = sentence[max(0, start - PIECE_OVERLAP) : start + PIECE_CHARACTERS]
             if gathered and characters + len(piece) > CHARACTERS_AT_ONCE:
                 yield gathered
