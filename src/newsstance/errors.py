@@ -23,4 +23,12 @@ class DivergedError(InputError):
 
 
 class GateError(Exception):
-    """A run did not pass a gate that was set for it (of an evaluation, of rejects): one line, exit code 1."""
+    """A run did its work and did not pass a gate that was set for it: one line, exit code 1."""
+
+    exit_code = 1
+
+
+class RejectsError(GateError):
+    """More records were rejected than a prediction may reject: one line, exit code 3."""
+
+    exit_code = 3

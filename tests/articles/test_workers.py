@@ -80,6 +80,22 @@ def test_processes_are_started_by_themselves_for_many_pages_only(pages, monkeypa
     assert started == [2]
 
 
+def test_a_large_page_has_a_time_limit_though_it_is_the_first(page, monkeypatch):
+    started: list[int] = []
+    window = workers._Window
+    monkeypatch.setattr(workers, "_Window", lambda count, timeout: started.append(count) or window(count, timeout))
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    monkeypatch.setattr(workers, "LARGE_PAGE", len(page) + 500)
+    small = [record(n, page) for n in range(3)]
+    alone = list(workers.convert_all(iter(small), None, timeout=60))
+    assert started == []
+    large = record(3, page.replace("</p>", " It did not." * 100 + "</p>", 1))
+    results = list(workers.convert_all(iter([*small, large, record(4, page)]), None, timeout=60))
+    assert started == [2]
+    assert results[:3] == alone
+    assert [result.position.record for result in results] == list(range(5))
+
+
 class Endless(str):
     """A page that a worker is never done with, however fast it is: it sleeps over taking the page from its queue."""
 

@@ -31,8 +31,11 @@ def predict(tmp_path, monkeypatch):
     return lambda *more: main(["predict", "input=in.jsonl", "output=out.jsonl", *more])
 
 
+ANY = "output.max_rejects=null"
+
+
 def test_at_the_end_stand_stances_by_label_and_day_the_top_articles_and_the_rejects(predict, capsys):
-    assert predict() == 0
+    assert predict(ANY) == 0
     shown = capsys.readouterr().out
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│")]
     assert cells == [
@@ -59,7 +62,7 @@ def test_a_hostile_title_neither_fills_nor_commands_the_terminal(predict, tmp_pa
 
 
 def test_rows_on_stdout_are_all_that_stands_there(predict, capsys):
-    assert predict("output=-") == 0
+    assert predict("output=-", ANY) == 0
     captured = capsys.readouterr()
     assert [json.loads(row)["doc"] for row in captured.out.splitlines()] == [
         "a",
@@ -70,11 +73,34 @@ def test_rows_on_stdout_are_all_that_stands_there(predict, capsys):
     assert captured.err.splitlines()[-1] == "3 articles, 5 sentences, 2 rejects"
 
 
-@pytest.mark.parametrize(("allowed", "code"), [(0, 1), (1, 1), (2, 0), ("null", 0)])
-def test_the_exit_code_tells_too_many_rejects_where_asked_and_all_is_written(predict, tmp_path, capsys, allowed, code):
-    assert predict(f"output.max_rejects={allowed}") == code
-    told = (
-        f"newsstance predict: 2 records could not be read, more than output.max_rejects={allowed}; the rest is written"
-    )
-    assert (told in capsys.readouterr().err) == bool(code)
+@pytest.mark.parametrize(
+    ("allowed", "code"),
+    [([], 3), (["output.max_rejects=1"], 3), (["output.max_rejects=2"], 0), (["output.max_rejects=null"], 0)],
+)
+def test_the_exit_code_and_the_last_line_tell_of_rejects_and_the_rest_is_written(
+    predict, tmp_path, capsys, allowed, code
+):
+    assert predict(*allowed) == code
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[-1] == "rejects: rejects-out.jsonl (2 records)"
+    told = "newsstance predict: 2 records could not be read (see rejects-out.jsonl), the rest is written;"
+    assert shown.err.splitlines()[-1].startswith(told) == bool(code)
+    assert len((tmp_path / "rejects-out.jsonl").read_text().splitlines()) == 2
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 5
+
+
+def test_only_stances_leaves_out_the_other_sentences_and_no_summary(predict, tmp_path):
+    assert predict("output.only_stances=true", ANY) == 0
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["doc"], row["text"]) for row in rows] == [
+        ("a", "Experts doubt it."),
+        ("https://b.example/[1]", "The firm admits it."),
+        ("https://b.example/[1]", "Experts doubt it."),
+        ("c", "The firm admits it."),
+    ]
+    articles = [json.loads(line) for line in (tmp_path / "articles-out.jsonl").read_text().splitlines()]
+    assert [(article["doc"], article["sentences"]) for article in articles] == [
+        ("a", 2),
+        ("https://b.example/[1]", 2),
+        ("c", 1),
+    ]

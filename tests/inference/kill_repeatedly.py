@@ -21,10 +21,11 @@ import numpy as np
 
 import newsstance.articles.formats.jsonl
 import newsstance.inference.article_view  # noqa: F401  imported before the forks, as the formats are
+from newsstance.articles import portions
 from newsstance.configuration.groups import OutputConfig, OutputFormat, ReaderConfig
-from newsstance.inference import job, stream
+from newsstance.inference import job
 
-stream.PORTION_SENTENCES = 40
+portions.PORTION_SENTENCES = 40
 job.code_revision = lambda: "test"  # the manifest would differ where git answers too late, or another commit
 
 

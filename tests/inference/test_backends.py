@@ -15,11 +15,11 @@ from newsstance import StanceClassifier
 from newsstance.commands.main import main
 from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.errors import InputError
-from newsstance.inference import backends, exported_backend
+from newsstance.inference import backends
 from newsstance.inference.backends import load_backend, resolve
 from newsstance.inference.first_pass import FirstPass
 from newsstance.inference.first_pass_training import _network
-from newsstance.model import cpu
+from newsstance.model import batching, cpu
 from newsstance.model.export_record import ExportRecord
 from newsstance.resources import data_dir
 from newsstance.stances import LABELS
@@ -131,8 +131,8 @@ def test_what_the_tokenizer_is_given_at_once_is_bounded_and_nothing_is_left_out(
     whole = backend.predict_proba(sentences)
     given, read = [], []
     tokenizer, plain = backend._tokenizer, backend._logits
-    monkeypatch.setattr(exported_backend, "PIECE_CHARACTERS", 400)
-    monkeypatch.setattr(exported_backend, "CHARACTERS_AT_ONCE", 1500)
+    monkeypatch.setattr(batching, "PIECE_CHARACTERS", 400)
+    monkeypatch.setattr(batching, "CHARACTERS_AT_ONCE", 1500)
     monkeypatch.setattr(backend, "_logits", lambda inputs: read.extend(inputs["input_ids"].tolist()) or plain(inputs))
     monkeypatch.setattr(
         backend,

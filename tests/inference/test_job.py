@@ -189,7 +189,7 @@ def test_a_failed_run_leaves_no_half_written_output(article, tmp_path):
 
 
 def test_the_order_of_the_input_is_kept_over_portions(tmp_path, monkeypatch):
-    monkeypatch.setattr("newsstance.inference.stream.PORTION_SENTENCES", 3)
+    monkeypatch.setattr("newsstance.articles.portions.PORTION_SENTENCES", 3)
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps({"id": f"d{n}", "sentence": f"Sentence {n}."}) + "\n" for n in range(20)))
     rows = rows_of(run(path, tmp_path, reader=ReaderConfig(format=InputFormat.jsonl)).predictions)
@@ -198,7 +198,7 @@ def test_the_order_of_the_input_is_kept_over_portions(tmp_path, monkeypatch):
 
 def test_long_sentences_are_scored_a_few_at_a_time(tmp_path, monkeypatch):
     """2,048 of 100,000 characters would be 200 MB, of which tokenizers make a hundred times as much."""
-    monkeypatch.setattr("newsstance.inference.stream.PORTION_CHARACTERS", 300)
+    monkeypatch.setattr("newsstance.articles.portions.PORTION_CHARACTERS", 300)
     calls = []
     monkeypatch.setattr(
         WordScorer, "predict_proba", lambda _, given, before: calls.append(given) or np.zeros((len(given), 3))
@@ -390,7 +390,7 @@ def test_the_status_file_says_how_the_job_went(article, tmp_path):
 
 
 def test_the_log_tells_now_and_then_how_far_a_long_job_is(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("newsstance.inference.stream.PORTION_SENTENCES", 3)
+    monkeypatch.setattr("newsstance.articles.portions.PORTION_SENTENCES", 3)
     monkeypatch.setattr("newsstance.inference.status.LOG_SECONDS", 0.0)
     monkeypatch.setattr("newsstance.inference.status.STATUS_SECONDS", 0.0)
     path = tmp_path / "rows.jsonl"

@@ -99,7 +99,7 @@ def test_a_job_killed_ten_times_ends_with_the_bytes_of_an_undisturbed_one(tmp_pa
 
 @pytest.mark.parametrize("calls", [0, 1, 3, 4, 9])
 def test_a_job_that_failed_goes_on_behind_its_last_shard(tmp_path, calls, monkeypatch):
-    monkeypatch.setattr("newsstance.inference.stream.PORTION_SENTENCES", 30)
+    monkeypatch.setattr("newsstance.articles.portions.PORTION_SENTENCES", 30)
     input = write_input(tmp_path / "in")
     run(input, tmp_path / "whole")
     with pytest.raises(MemoryError):

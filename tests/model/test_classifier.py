@@ -7,6 +7,7 @@ import pytest
 
 from newsstance import LABELS, StanceClassifier
 from newsstance.errors import InputError
+from newsstance.model import batching
 
 SENTENCES = [
     "The mill admitted that its boiler had leaked.",
@@ -68,6 +69,32 @@ def test_a_long_sentence_is_read_to_its_end(tiny_model):
     cut = classifier.predict_proba([filler])[0]
     assert (long != cut).any()
     assert np.isfinite(long).all()
+
+
+def test_what_the_tokenizer_is_given_at_once_is_bounded_and_nothing_is_left_out(tiny_model, monkeypatch):
+    """A record of 64 MB without a full stop would take 10 GB to tokenize at once."""
+    classifier = StanceClassifier.from_pretrained(tiny_model)
+    long = " ".join(word for n in range(900) for word in ("river", "mill", "boiler", f"n{n}"))
+    sentences = ["The mill admitted it.", long, "No."]
+    whole = classifier.predict_proba(sentences)
+    given, read = [], []
+    tokenizer, score = classifier.tokenizer, classifier._score
+    monkeypatch.setattr(batching, "PIECE_CHARACTERS", 400)
+    monkeypatch.setattr(batching, "CHARACTERS_AT_ONCE", 1500)
+    monkeypatch.setattr(classifier, "_score", lambda windows: read.extend(windows["input_ids"]) or score(windows))
+
+    class Counting(type(tokenizer)):
+        def __call__(self, texts, **options):
+            given.append(texts)
+            return super().__call__(texts, **options)
+
+    monkeypatch.setattr(tokenizer, "__class__", Counting)
+    scores = classifier.predict_proba(sentences)
+    assert max(sum(map(len, texts)) for texts in given) <= 1500
+    assert len(given) > 10
+    np.testing.assert_allclose(scores[[0, 2]], whole[[0, 2]], atol=1e-6)
+    found = set(" ".join(tokenizer.batch_decode(read)).split())
+    assert set(long.split()) <= found
 
 
 def test_a_tokenizer_that_names_no_longest_input_reads_what_the_model_has_positions_for(tiny_model):

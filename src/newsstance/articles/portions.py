@@ -18,23 +18,48 @@ PORTION_CHARACTERS = 2_000_000
 """Characters that end a portion before: seven times those of as many sentences of news, but a sentence may be long."""
 
 
-def in_portions(articles: Iterable[Article], sentences: int) -> Iterator[Portion]:
-    """Cut ``articles`` into sentences and gather whole articles of about so many ``sentences``, in order.
+class Gathering:
+    """Whole articles gathered in order, until they make a portion.
 
-    A portion ends before that at `PORTION_CHARACTERS`.
+    Attributes:
+        portion: What has been gathered since the last `take`.
     """
-    portion: Portion = []
-    size = characters = 0
+
+    def __init__(self, sentences: int | None = None) -> None:
+        """Start empty; a portion has about so many ``sentences``, `PORTION_SENTENCES` where not given."""
+        self.portion: Portion = []
+        self._wanted = PORTION_SENTENCES if sentences is None else sentences
+        self._sentences = self._characters = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the portion has the sentences that were wanted, or `PORTION_CHARACTERS`."""
+        return self._sentences >= self._wanted or self._characters >= PORTION_CHARACTERS
+
+    def add(self, article: Article) -> list[Sentence]:
+        """Cut ``article`` into sentences and add it; returns the sentences."""
+        sentences = split_sentences(article)
+        self.portion.append((article, sentences))
+        self._sentences += len(sentences)
+        self._characters += len(article.text)
+        return sentences
+
+    def take(self) -> Portion:
+        """The portion; the next one starts empty."""
+        portion, self.portion = self.portion, []
+        self._sentences = self._characters = 0
+        return portion
+
+
+def in_portions(articles: Iterable[Article], sentences: int) -> Iterator[Portion]:
+    """Cut ``articles`` into sentences and gather whole articles of about so many ``sentences``, in order."""
+    gathering = Gathering(sentences)
     for article in articles:
-        found = split_sentences(article)
-        portion.append((article, found))
-        size += len(found)
-        characters += len(article.text)
-        if size >= sentences or characters >= PORTION_CHARACTERS:
-            yield portion
-            portion, size, characters = [], 0, 0
-    if portion:
-        yield portion
+        gathering.add(article)
+        if gathering.is_full:
+            yield gathering.take()
+    if gathering.portion:
+        yield gathering.take()
 
 
 def contexts(article: Article, sentences: list[Sentence]) -> list[str]:

@@ -170,7 +170,8 @@ def _below(system: Any, folder: str) -> list[str]:
 
 
 def _is_hidden(name: str, root: str) -> bool:
-    return any(part.startswith(".") for part in name.removeprefix(root).split("/"))
+    """Members of an archive may be called ``../x``, which hides nothing: they are read, and none is unpacked."""
+    return any(part.startswith(".") and part not in {".", ".."} for part in name.removeprefix(root).split("/"))
 
 
 def _relative(name: str, root: str) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
+from itertools import chain
 from multiprocessing import connection
 from multiprocessing.context import BaseContext
 
@@ -30,6 +31,8 @@ Result = Article | Reject
 
 FEW_PAGES = 16
 """Web pages that are worth starting processes for: about a second of work."""
+LARGE_PAGE = 2_000_000
+"""Bytes of a page that is worth it alone: this process knows no time limit."""
 
 PRELOADED = ["newsstance.articles.records", "newsstance.articles.extraction", "trafilatura"]
 """What every worker needs; nothing of it imports torch."""
@@ -50,7 +53,8 @@ def convert_all(records: Iterator[Record], workers: int | None, timeout: float) 
 
     Args:
         records: What was read; rows without a web page are never sent to another process.
-        workers: Processes; 0 for none but this one, None for as many as cores once there are `FEW_PAGES`.
+        workers: Processes; 0 for none but this one, None for as many as cores once there are `FEW_PAGES`, or a
+            `LARGE_PAGE`.
         timeout: Seconds that a worker may take for one page. This process knows no limit.
 
     Yields:
@@ -59,6 +63,9 @@ def convert_all(records: Iterator[Record], workers: int | None, timeout: float) 
     if workers is None:
         pages = 0
         for record in records:
+            if record.page_size > LARGE_PAGE:
+                records = chain([record], records)
+                break
             yield convert(record)
             pages += record.page_size > 0
             if pages == FEW_PAGES:

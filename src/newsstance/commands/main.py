@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words behind ``newsstance``; None for the command line's.
 
     Returns:
-        0 on success, 1 where a gate did not pass, 2 on input that cannot be used.
+        0 on success, 1 where a gate did not pass, 2 on input that cannot be used, 3 where records of it were rejected.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help", "help"}:

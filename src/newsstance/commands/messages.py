@@ -33,7 +33,7 @@ def one_line(error: BaseException) -> tuple[str, int] | None:
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, GateError):
-            return str(chain), 1
+            return str(chain), chain.exit_code
         if isinstance(chain, InputError):
             return " ".join(str(chain).split()), 2
         if isinstance(chain, OSError) and chain.errno is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from newsstance.configuration.commands import PredictConfig
 from newsstance.configuration.groups import BackendConfig
-from newsstance.errors import GateError
+from newsstance.errors import RejectsError
 from newsstance.provenance import Run
 
 if TYPE_CHECKING:
@@ -37,10 +37,15 @@ def run(config: PredictConfig, run: Run) -> None:
 
 
 def check_rejects(summary: PredictionSummary, allowed: int | None) -> None:
-    """Raise `GateError` where more than ``allowed`` records could not be read."""
+    """Say in the last line, and by the exit code, that more than ``allowed`` records could not be read.
+
+    Raises:
+        RejectsError: Where they are more.
+    """
     if allowed is not None and summary.rejects > allowed:
-        raise GateError(
-            f"{summary.rejects} records could not be read, more than output.max_rejects={allowed}; the rest is written"
+        raise RejectsError(
+            f"{summary.rejects} records could not be read (see {summary.rejects_file}), the rest is written;"
+            f" output.max_rejects={allowed} allows {allowed or 'none'}"
         )
 
 

@@ -394,7 +394,7 @@ class OutputConfig:
             A worker of ``engine=ray`` takes a part at a time.
         overwrite: Replace what another job left in the folder.
         status: The status file; null for ``status.json`` in the folder of shards, else in the run's folder.
-        max_rejects: The exit code is 1 where more records could not be read; all else is written as ever. null for any
+        max_rejects: The exit code is 3 where more records could not be read; all else is written as ever. null for any
             number.
     """
 
@@ -409,7 +409,7 @@ class OutputConfig:
     part_mb: float = 256
     overwrite: bool = False
     status: str | None = None
-    max_rejects: int | None = None
+    max_rejects: int | None = 0
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,7 +14,7 @@ import numpy as np
 from newsstance.configuration.groups import BackendConfig
 from newsstance.cores import cores
 from newsstance.errors import InputError
-from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, padded, unique_sentences
+from newsstance.model.batching import WINDOW_OVERLAP, in_pieces, pack_by_length, padded, unique_sentences
 from newsstance.model.export_record import ExportRecord
 from newsstance.model.location import find_model
 from newsstance.model.metadata import ModelMetadata
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 Windows = list[Sequence[int]]
 """Token ids of a sentence: in one piece where it is short enough for the model, else in several that overlap."""
-
-PIECE_CHARACTERS, PIECE_OVERLAP = 100_000, 200
-CHARACTERS_AT_ONCE = 1_000_000
-"""What the tokenizer is given at once. It takes up to 150 bytes a character, 10 GB for a record of 64 MB."""
 
 
 class ExportedClassifier(ABC):
@@ -127,7 +123,7 @@ class ExportedClassifier(ABC):
 
     def _tokenize(self, sentences: Sequence[str]) -> list[Windows]:
         tokenized: list[Windows] = [[] for _ in sentences]
-        for pieces in _in_reach(sentences):
+        for pieces in in_pieces(sentences):
             encoded = self._tokenizer.encode_batch([text for _, text in pieces])
             for (row, _), first in zip(pieces, encoded, strict=True):
                 tokenized[row] += [array("i", window.ids) for window in (first, *first.overflowing)]
@@ -151,25 +147,6 @@ class ExportedClassifier(ABC):
 
 def _if_alone(windows: Windows) -> Sequence[int]:
     return windows[0] if len(windows) == 1 else ()
-
-
-def _in_reach(sentences: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
-    """Each sentence with its index, as many at a time as the tokenizer takes at once.
-
-    One that is too long for that comes in pieces that overlap, so that no words are lost where they meet.
-    """
-    gathered: list[tuple[int, str]] = []
-    characters = 0
-    for row, sentence in enumerate(sentences):
-        for start in range(0, max(1, len(sentence)), PIECE_CHARACTERS):  # an empty one is read as such
-            piece = sentence[max(0, start - PIECE_OVERLAP) : start + PIECE_CHARACTERS]
-            if gathered and characters + len(piece) > CHARACTERS_AT_ONCE:
-                yield gathered
-                gathered, characters = [], 0
-            gathered.append((row, piece))
-            characters += len(piece)
-    if gathered:
-        yield gathered
 
 
 def _load_first_pass(folder: Path, key: str) -> FirstPass:

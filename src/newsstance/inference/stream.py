@@ -16,10 +16,9 @@ from typing import Any
 
 from newsstance.articles.article import Article, Position
 from newsstance.articles.inputs import InputFile
-from newsstance.articles.portions import PORTION_CHARACTERS, PORTION_SENTENCES
+from newsstance.articles.portions import Gathering
 from newsstance.articles.reading import read_files
 from newsstance.articles.rejects import RejectLog
-from newsstance.articles.segmentation import split_sentences
 from newsstance.configuration.groups import ReaderConfig
 from newsstance.stances import Sentence
 
@@ -102,8 +101,8 @@ class Portions:
     def _read_part(self, part: range) -> Iterator[Portion]:
         file, record = self._start
         start = Position(file - part.start, record) if file >= part.start else Position()
-        gathered: list[tuple[Article, list[Sentence]]] = []
-        in_portion = in_shard = characters = 0
+        gathering = Gathering()
+        in_shard = 0
         files = list(self._files[part.start : part.stop])
         articles: Any = read_files(files, self._reader, self._rejects.add, start=start)
         with closing(articles):
@@ -112,18 +111,13 @@ class Portions:
                 self._settled.set()
                 file, record = article.position
                 article = replace(article, position=Position(part.start + file, record))  # noqa: PLW2901
-                sentences = split_sentences(article)
-                gathered.append((article, sentences))
-                in_portion += len(sentences)
-                in_shard += len(sentences)
-                characters += len(article.text)
+                in_shard += len(gathering.add(article))
                 ends_shard = self._shard_sentences is not None and in_shard >= self._shard_sentences
-                if ends_shard or in_portion >= PORTION_SENTENCES or characters >= PORTION_CHARACTERS:
-                    yield Portion(gathered, self._cursor(article.position.following), ends_shard)
-                    gathered, in_portion, characters = [], 0, 0
+                if ends_shard or gathering.is_full:
+                    yield Portion(gathering.take(), self._cursor(article.position.following), ends_shard)
                     in_shard = 0 if ends_shard else in_shard
         if self.found:
-            yield Portion(gathered, self._cursor(Position(part.stop)), ends_shard=True)
+            yield Portion(gathering.take(), self._cursor(Position(part.stop)), ends_shard=True)
 
     def _cursor(self, position: Position) -> Cursor:
         return Cursor(position, self._rejects.count, self._rejects.size)

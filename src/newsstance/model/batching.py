@@ -9,6 +9,10 @@ import numpy as np
 WINDOW_OVERLAP = 16
 """Tokens that neighbouring windows of a too long sentence share."""
 
+PIECE_CHARACTERS, PIECE_OVERLAP = 100_000, 200
+CHARACTERS_AT_ONCE = 1_000_000
+"""What a tokenizer is given at once. It takes up to 150 bytes a character, 10 GB for a record of 64 MB."""
+
 
 def unique_sentences(sentences: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Each distinct sentence once, since news repeats itself; a blank one becomes ".", so that it has a token.
@@ -19,6 +23,25 @@ def unique_sentences(sentences: Sequence[str]) -> tuple[list[str], np.ndarray]:
     places: dict[str, int] = {}
     index = [places.setdefault(s if s.strip() else ".", len(places)) for s in sentences]
     return list(places), np.asarray(index, dtype=np.int64)
+
+
+def in_pieces(sentences: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
+    """Each sentence with its index, as many at a time as a tokenizer takes at once.
+
+    One that is too long for that comes in pieces that overlap, so that no words are lost where they meet.
+    """
+    gathered: list[tuple[int, str]] = []
+    characters = 0
+    for row, sentence in enumerate(sentences):
+        for start in range(0, max(1, len(sentence)), PIECE_CHARACTERS):  # an empty one is read as such
+            piece = sentence[max(0, start - PIECE_OVERLAP) : start + PIECE_CHARACTERS]
+            if gathered and characters + len(piece) > CHARACTERS_AT_ONCE:
+                yield gathered
+                gathered, characters = [], 0
+            gathered.append((row, piece))
+            characters += len(piece)
+    if gathered:
+        yield gathered
 
 
 def pack_by_length(lengths: Sequence[int] | np.ndarray, max_tokens: int) -> Iterator[np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from newsstance.configuration.groups import BackendConfig
 from newsstance.errors import InputError
-from newsstance.model.batching import WINDOW_OVERLAP, pack_by_length, unique_sentences
+from newsstance.model.batching import WINDOW_OVERLAP, in_pieces, pack_by_length, unique_sentences
 from newsstance.model.encoder import longest_input
 from newsstance.model.first_token import last_layer_for_first_token
 from newsstance.model.location import SHIPPED, find_model
@@ -124,25 +124,33 @@ class StanceClassifier:
         if not len(sentences):
             return np.zeros((0, len(LABELS)), dtype=np.float32)
         distinct, index = unique_sentences(sentences)
-        windows = self._tokenize(distinct)
+        windows, places = self._tokenize(distinct)
         scores = np.zeros((len(distinct), len(LABELS)), dtype=np.float32)
-        np.maximum.at(scores, windows["overflow_to_sample_mapping"], self._score(windows))
+        np.maximum.at(scores, places, self._score(windows))
         every: np.ndarray = scores[index]
         return every
 
-    def _tokenize(self, sentences: Sequence[str]) -> Any:
+    def _tokenize(self, sentences: Sequence[str]) -> tuple[dict[str, list[Any]], list[int]]:
+        """The inputs of each window, by name, and the sentence that each is of."""
         longest = min(int(self.tokenizer.model_max_length), longest_input(self.model))
-        return self.tokenizer(
-            list(sentences),
-            truncation=True,
-            max_length=longest,
-            stride=min(WINDOW_OVERLAP, longest // 4),
-            return_overflowing_tokens=True,
-            return_attention_mask=False,
-            verbose=False,
-        )
+        windows: dict[str, list[Any]] = {}
+        places: list[int] = []
+        for pieces in in_pieces(sentences):
+            found = self.tokenizer(
+                [text for _, text in pieces],
+                truncation=True,
+                max_length=longest,
+                stride=min(WINDOW_OVERLAP, longest // 4),
+                return_overflowing_tokens=True,
+                return_attention_mask=False,
+                verbose=False,
+            )
+            places += [pieces[number][0] for number in found.pop("overflow_to_sample_mapping")]
+            for name, values in found.items():
+                windows.setdefault(name, []).extend(values)
+        return windows, places
 
-    def _score(self, windows: Any) -> np.ndarray:
+    def _score(self, windows: dict[str, list[Any]]) -> np.ndarray:
         """Scores of each window, shape (windows, 3)."""
         import torch
 
