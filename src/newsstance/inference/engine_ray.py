@@ -118,9 +118,9 @@ def _connect(engine: EngineConfig) -> Any:
         raise InputError("engine=ray: not installed; pip install 'newsstance[ray]'") from error
     if not ray.is_initialized():
         address = engine.address or os.environ.get("RAY_ADDRESS") or "local"
-        local = {"include_dashboard": False} if address == "local" else {}
+        dashboard = False if address == "local" else None
         try:
-            ray.init(address=address, logging_level=logging.WARNING, **local)
+            ray.init(address=address, logging_level=logging.WARNING, include_dashboard=dashboard)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(f"engine=ray: no cluster at {address}: {' '.join(str(error).split())}") from error
     ray.data.DataContext.get_current().enable_progress_bars = False
