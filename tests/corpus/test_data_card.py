@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -52,6 +53,20 @@ def test_the_counts_are_those_of_the_files(folder):
         together = [a + b for a, b in zip(together, counted, strict=True)]
     if folder == "corpus":
         assert [numbers(row) for row in cells("all")] == [together]
+
+
+def test_each_changed_label_is_listed_as_it_is_now():
+    with (data_dir() / "real_news" / "changed_labels.csv").open(encoding="utf-8", newline="") as file:
+        changed = list(csv.DictReader(file))
+    now = {
+        (name, row["sha"], row["doc"], str(row["start"])): {stance["label"] for stance in row["stances"]}
+        for name in {row["corpus"] for row in changed}
+        for row in rows_of(data_dir() / "real_news" / f"{name}.jsonl")
+    }
+    for row in changed:
+        labels = now[row["corpus"], row["sha"], row["doc"], row["start"]]
+        assert set(row["new_labels"].split()) == labels != set(row["old_labels"].split())
+    assert f"the {len(changed)} of these sentences" in CARD
 
 
 def test_each_public_corpus_is_counted_and_its_terms_are_told():
