@@ -94,6 +94,7 @@ def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_pa
         ({"hidden_dropout": 1.0}, "hidden_dropout=1.0: must be at least 0 and below 1"),
         ({"evaluations_per_epoch": 0}, "evaluations_per_epoch=0: must be at least 1"),
         ({"batch_size": 0}, "batch_size=0: must be at least 1"),
+        ({"max_tokens_per_pass": 0}, "max_tokens_per_pass=0: must be at least 1"),
         ({"freeze_layers": -1}, "freeze_layers=-1: must be at least 0"),
         ({"learning_rate": -1e-4}, "learning_rate=-0.0001: must be at least 0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan: must be at least 0"),

@@ -25,6 +25,7 @@ from newsstance.model.checkpoints import CHECKPOINTS
 from newsstance.model.classifier import StanceClassifier
 from newsstance.model.encoder import encoder_layers, load_encoder
 from newsstance.model.targets import indicators
+from newsstance.model.trainer import StanceTrainer
 from newsstance.model.training import is_trained, train
 from newsstance.model.training_job import TrainingJob
 from newsstance.stances import LABELS, LabelledSentence, Stance
@@ -82,6 +83,34 @@ def test_same_seed_same_weights_other_seed_others(tiny_encoder, tmp_path):
 
     assert weights("first", 1) == weights("second", 1)
     assert weights("first", 1) != weights("third", 2)
+
+
+@pytest.mark.parametrize("consistency_weight", [0.0, 0.5])
+def test_a_step_in_several_passes_is_the_same_step(tiny_encoder, tmp_path, monkeypatch, consistency_weight):
+    """Memory is bounded by the tokens of a pass; without dropout the model is the same but for rounding."""
+    monkeypatch.setattr("newsstance.model.training.drops_out", lambda model: True)
+    shown: list[int] = []
+
+    def scores(name: str, most: int) -> np.ndarray:
+        recipe = {"hidden_dropout": 0.0, "consistency_weight": consistency_weight, "max_tokens_per_pass": most}
+        watched = StanceTrainer.weighted_loss
+
+        def watch(self, outputs, labels, num_items_in_batch=None):
+            shown.extend([len(labels)] * self.model.training)
+            return watched(self, outputs, labels)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(StanceTrainer, "weighted_loss", watch)
+            classifier = train(job(tiny_encoder, max_steps=4, **recipe), tmp_path / name)
+        return classifier.predict_proba([sentence.text for sentence in sentences(16, "test")])
+
+    whole, sizes_in_one = scores("whole", 8192), set(shown)
+    shown.clear()
+    parts = scores("parts", 48)
+    twice = 2 if consistency_weight else 1
+    assert sizes_in_one == {8 * twice}
+    assert max(shown) < 8 * twice
+    np.testing.assert_allclose(parts, whole, atol=1e-3)
 
 
 def test_a_trained_folder_is_reused_for_the_same_job_only(tiny_encoder, tmp_path):

@@ -148,6 +148,9 @@ class TrainerConfig:
         weight_decay: AdamW's weight decay.
         warmup_share: Share of the steps in which the learning rate rises.
         batch_size: Sentences a step.
+        max_tokens_per_pass: A step whose sentences have more tokens, padding included (and twice with
+            ``consistency_weight``), is computed in several passes whose gradients add up, so that memory stays bounded.
+            Only in one process: several divide the step among them.
         negative_share: Share of the sentences without a stance (and of those nobody has labelled) that an epoch sees,
             another share each time.
         hard_negative_score: Sentences without a stance whose soft labels (``corpus.soft_labels``) reach this score, or
@@ -183,6 +186,7 @@ class TrainerConfig:
     weight_decay: float = 0.01
     warmup_share: float = 0.1
     batch_size: int = 32
+    max_tokens_per_pass: int = 8192
     negative_share: float = 1.0
     hard_negative_score: float | None = None
     positive_weight: float = 1.0

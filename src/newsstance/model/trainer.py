@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -42,6 +42,9 @@ LOG = logging.getLogger(__name__)
 class StanceTrainer(Trainer):
     """Trains a sequence classification model on float label vectors by a `TrainerConfig`."""
 
+    _share = 1.0
+    """Of the step's sentences, how many are in the pass that is being computed."""
+
     def __init__(
         self,
         *,
@@ -77,6 +80,28 @@ class StanceTrainer(Trainer):
         weight = torch.full((labels.shape[-1],), self.recipe.positive_weight, device=labels.device)
         return binary_cross_entropy_with_logits(outputs["logits"].float(), labels.float(), pos_weight=weight)
 
+    def training_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """One step, in as many passes as ``max_tokens_per_pass`` asks for; returns the loss of the whole."""
+        loss = torch.zeros((), device=self.args.device)
+        for part, share in self._passes(inputs):
+            self._share = share
+            loss = loss + super().training_step(model, part, num_items_in_batch)
+        return loss
+
+    def _passes(self, inputs: dict[str, Any]) -> Iterator[tuple[dict[str, Any], float]]:
+        """The inputs of each pass, and its share of the sentences."""
+        sentences, tokens = inputs["input_ids"].shape
+        cost = tokens * (2 if self.recipe.consistency_weight else 1)
+        passes = min(sentences, math.ceil(sentences * cost / self.recipe.max_tokens_per_pass))
+        if passes <= 1 or self.args.world_size > 1:  # the passes of one process would wait for those of another
+            yield inputs, 1.0
+            return
+        for rows in np.array_split(np.arange(sentences), passes):
+            first, behind = int(rows[0]), int(rows[-1]) + 1
+            yield {name: values[first:behind] for name, values in inputs.items()}, len(rows) / sentences
+
     def compute_loss(
         self,
         model: torch.nn.Module,
@@ -89,16 +114,21 @@ class StanceTrainer(Trainer):
         R-Drop (Liang et al. 2021, https://arxiv.org/abs/2106.14448): each sentence is read twice under other dropout
         masks, and the symmetric Kullback-Leibler divergence of the two answers is added to the loss.
         """
-        if not (self.recipe.consistency_weight and model.training):
+        if not model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        loss, outputs = self._training_loss(model, inputs)
+        return (self._share * loss, outputs) if return_outputs else self._share * loss
+
+    def _training_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
+        if not self.recipe.consistency_weight:
+            return cast("tuple[torch.Tensor, Any]", super().compute_loss(model, inputs, return_outputs=True))
         twice = {name: torch.cat([values, values]) for name, values in inputs.items()}
         labels = twice.pop("labels")
         outputs = model(**twice)
         first, second = outputs["logits"].float().chunk(2)
         # (KL(p|q) + KL(q|p)) / 2 of two Bernoulli distributions, in closed form
         difference = 0.5 * ((torch.sigmoid(first) - torch.sigmoid(second)) * (first - second)).mean()
-        loss = self.weighted_loss(outputs, labels) + self.recipe.consistency_weight * difference
-        return (loss, outputs) if return_outputs else loss
+        return self.weighted_loss(outputs, labels) + self.recipe.consistency_weight * difference, outputs
 
     def create_optimizer(self, *_: Any) -> torch.optim.Optimizer:
         """AdamW with the learning rates of encoder and head."""

@@ -121,6 +121,7 @@ def _check_splits(splits: Splits) -> None:
 
 _AT_LEAST = {
     "batch_size": 1,
+    "max_tokens_per_pass": 1,
     "evaluations_per_epoch": 1,
     "patience": 1,
     "learning_rate": 0,
