@@ -83,8 +83,9 @@ def test_the_exit_code_and_the_last_line_tell_of_rejects_and_the_rest_is_written
     assert predict(*allowed) == code
     shown = capsys.readouterr()
     assert shown.out.splitlines()[-1] == "rejects: rejects-out.jsonl (2 records)"
-    told = "newsstance predict: 2 records could not be read (see rejects-out.jsonl), the rest is written;"
-    assert shown.err.splitlines()[-1].startswith(told) == bool(code)
+    said = "newsstance predict: 2 records could not be read, more than output.max_rejects="
+    last = shown.err.splitlines()[-1]
+    assert last.startswith(said) == last.endswith(" (see rejects-out.jsonl; the rest is written)") == bool(code)
     assert len((tmp_path / "rejects-out.jsonl").read_text().splitlines()) == 2
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 5
 

@@ -90,6 +90,15 @@ def test_a_step_in_several_passes_is_the_same_step(tiny_encoder, tmp_path, monke
     """Memory is bounded by the tokens of a pass; without dropout the model is the same but for rounding."""
     monkeypatch.setattr("newsstance.model.training.drops_out", lambda model: True)
     shown: list[int] = []
+    losses: list[float] = []
+    step = StanceTrainer.training_step
+
+    def watched_step(self, *inputs):
+        loss = step(self, *inputs)
+        losses.append(float(loss))
+        return loss
+
+    monkeypatch.setattr(StanceTrainer, "training_step", watched_step)
 
     def scores(name: str, most: int) -> np.ndarray:
         recipe = {"hidden_dropout": 0.0, "consistency_weight": consistency_weight, "max_tokens_per_pass": most}
@@ -110,6 +119,7 @@ def test_a_step_in_several_passes_is_the_same_step(tiny_encoder, tmp_path, monke
     twice = 2 if consistency_weight else 1
     assert sizes_in_one == {8 * twice}
     assert max(shown) < 8 * twice
+    np.testing.assert_allclose(losses[4:], losses[:4], rtol=1e-3)
     np.testing.assert_allclose(parts, whole, atol=1e-3)
 
 

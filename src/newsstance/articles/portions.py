@@ -19,22 +19,20 @@ PORTION_CHARACTERS = 2_000_000
 
 
 class Gathering:
-    """Whole articles gathered in order, until they make a portion.
+    """Whole articles gathered in order, until they make a portion: about `PORTION_SENTENCES`.
 
     Attributes:
         portion: What has been gathered since the last `take`.
     """
 
-    def __init__(self, sentences: int | None = None) -> None:
-        """Start empty; a portion has about so many ``sentences``, `PORTION_SENTENCES` where not given."""
+    def __init__(self) -> None:
         self.portion: Portion = []
-        self._wanted = PORTION_SENTENCES if sentences is None else sentences
         self._sentences = self._characters = 0
 
     @property
     def is_full(self) -> bool:
-        """Whether the portion has the sentences that were wanted, or `PORTION_CHARACTERS`."""
-        return self._sentences >= self._wanted or self._characters >= PORTION_CHARACTERS
+        """Whether the portion has `PORTION_SENTENCES` or `PORTION_CHARACTERS`."""
+        return self._sentences >= PORTION_SENTENCES or self._characters >= PORTION_CHARACTERS
 
     def add(self, article: Article) -> list[Sentence]:
         """Cut ``article`` into sentences and add it; returns the sentences."""
@@ -51,9 +49,9 @@ class Gathering:
         return portion
 
 
-def in_portions(articles: Iterable[Article], sentences: int) -> Iterator[Portion]:
-    """Cut ``articles`` into sentences and gather whole articles of about so many ``sentences``, in order."""
-    gathering = Gathering(sentences)
+def in_portions(articles: Iterable[Article]) -> Iterator[Portion]:
+    """Cut ``articles`` into sentences and gather whole articles of about `PORTION_SENTENCES`, in order."""
+    gathering = Gathering()
     for article in articles:
         gathering.add(article)
         if gathering.is_full:

@@ -44,8 +44,8 @@ def check_rejects(summary: PredictionSummary, allowed: int | None) -> None:
     """
     if allowed is not None and summary.rejects > allowed:
         raise RejectsError(
-            f"{summary.rejects} records could not be read (see {summary.rejects_file}), the rest is written;"
-            f" output.max_rejects={allowed} allows {allowed or 'none'}"
+            f"{summary.rejects} records could not be read, more than output.max_rejects={allowed}"
+            f" (see {summary.rejects_file}; the rest is written)"
         )
 
 

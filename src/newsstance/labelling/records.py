@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from newsstance.articles.article import Article
-from newsstance.articles.portions import PORTION_SENTENCES, Portion, contexts, in_portions
+from newsstance.articles.portions import Portion, contexts, in_portions
 from newsstance.labelling.labeller import Labeller
 from newsstance.stances import LabelledSentence
 
@@ -18,10 +18,10 @@ def label_articles(articles: Iterable[Article], labeller: Labeller) -> Iterator[
     """Label the sentences of ``articles``.
 
     Yields:
-        The labelled sentences of whole articles, about `PORTION_SENTENCES` at a time, in the order of the input.
+        The labelled sentences of whole articles, a portion at a time, in the order of the input.
         Besides doc, i, text and stances each has start, end and kind (see `Sentence`) and the labeller's name.
     """
-    for portion in in_portions(articles, PORTION_SENTENCES):
+    for portion in in_portions(articles):
         yield _label(portion, labeller)
 
 
