@@ -29,8 +29,8 @@ from bench_memory import SECONDS_BETWEEN_LOOKS, memory_of
 
 PIPELINE = "pipeline"
 SYSTEMS: dict[str, dict[str, Any]] = {
-    "torch fp32": {"name": "torch", "max_tokens_per_batch": 1024},
-    "torch bf16": {"name": "torch", "precision": "bf16", "max_tokens_per_batch": 1024},
+    "torch fp32": {"name": "torch"},
+    "torch bf16": {"name": "torch", "precision": "bf16"},
     "onnxruntime fp32": {"name": "onnxruntime"},
     "onnxruntime int8": {"name": "onnxruntime", "precision": "int8"},
     "openvino fp32": {"name": "openvino"},
@@ -110,7 +110,7 @@ def load_system(options: argparse.Namespace) -> Any:
     from newsstance.configuration.groups import BackendConfig, Precision
     from newsstance.inference.backends import load_backend
 
-    chosen = {"max_tokens_per_batch": 512, "precision": "fp32"} | SYSTEMS[options.serve]
+    chosen = {"precision": "fp32"} | SYSTEMS[options.serve]
     backend = load_backend(str(options.model), BackendConfig(**chosen | {"precision": Precision(chosen["precision"])}))
 
     def score(sentences: list[str]) -> np.ndarray:
@@ -182,25 +182,34 @@ def print_scoring(options: argparse.Namespace) -> None:
         for system in (Served(name, options, len(sentences)) for name in drop_emulated(names))
         if system.is_ready()
     ]
-    rates, scores = [], {}
+    rates: dict[str, list[float]] = {precision: [] for precision in drop_emulated(["fp32", "bf16"])}
+    scores = {}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(options.rounds):
-            rates.append(matrix_rate())
+            for precision, measured in rates.items():
+                measured.append(matrix_rate(precision))
             for system in served:
                 scores[system.name] = system.score(Path(folder) / "scores.npy")
     for system in served:
         system.stop()
-    ceiling = print_ceiling(options, sentences, rates)
-    base, reference = served[0], scores[PIPELINE]
+    lengths = token_lengths(options, sentences)
+    ceilings = print_ceilings(options, lengths, rates)
+    base = served[0]
+    whole = lengths <= read_at_once(options)  # the pipeline cuts the others
+    reference = scores[PIPELINE][whole]
+    print(f"labels and scores are compared on the {whole.sum()} sentences that the pipeline reads whole")
     head = ("sent/s", "ceiling", "peak MB", "ratio (range)", "same labels", "largest diff")
     print(f"{'system':30s} {head[0]:>8s} {head[1]:>8s} {head[2]:>8s} {head[3]:>20s} {head[4]:>12s} {head[5]:>13s}")
     for system in served:
         ratios = [b / s for b, s in zip(base.seconds, system.seconds, strict=True)]
-        same = ((reference >= 0.5) == (scores[system.name] >= 0.5)).all(axis=1).mean()
-        difference = np.abs(reference - scores[system.name]).max()
+        found = scores[system.name][whole]
+        same = ((reference >= 0.5) == (found >= 0.5)).all(axis=1).mean()
+        difference = np.abs(reference - found).max()
         rate = len(sentences) / statistics.median(system.seconds)
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-        figures = f"{rate:8.0f} {rate / ceiling:8.0%} {system.peak:8.0f} {spread:>20s} {same:12.2%} {difference:13.4f}"
+        ceiling = ceilings.get(SYSTEMS.get(system.name, {}).get("precision", "fp32"))
+        fraction = f"{rate / ceiling:.0%}" if ceiling else "-"
+        figures = f"{rate:8.0f} {fraction:>8s} {system.peak:8.0f} {spread:>20s} {same:12.2%} {difference:13.4f}"
         print(f"{system.name:30s} {figures}")
 
 
@@ -211,14 +220,15 @@ def drop_emulated(names: list[str]) -> list[str]:
     return [name for name in names if "bf16" not in name or multiplies_bf16()]
 
 
-def matrix_rate() -> float:
-    """FLOP/s of fp32 matrix products of the model's shape, on all cores."""
+def matrix_rate(precision: str) -> float:
+    """FLOP/s of matrix products of the model's shape, on all cores."""
     import torch
 
     from newsstance.model.cpu import cores
 
     torch.set_num_threads(cores())
-    a, b = torch.randn(2048, 384), torch.randn(384, 1536)
+    number = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = torch.randn(2048, 384, dtype=number), torch.randn(384, 1536, dtype=number)
     for _ in range(3):
         a @ b
     start, times = time.perf_counter(), 60
@@ -227,24 +237,37 @@ def matrix_rate() -> float:
     return times * 2 * 2048 * 384 * 1536 / (time.perf_counter() - start)
 
 
-def print_ceiling(options: argparse.Namespace, sentences: list[str], rates: list[float]) -> float:
-    """Print, and return, how many sentences/s the matrix rate allows."""
+def token_lengths(options: argparse.Namespace, sentences: list[str]) -> np.ndarray:
+    """Tokens of each sentence, none cut off."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(options.model / "tokenizer.json"))
     tokenizer.no_padding()
-    lengths = np.array([len(e.ids) for e in tokenizer.encode_batch(sentences)])
+    tokenizer.no_truncation()
+    return np.array([len(e.ids) for e in tokenizer.encode_batch(sentences)])
+
+
+def read_at_once(options: argparse.Namespace) -> int:
+    """Most tokens that the model reads."""
+    return int(json.loads((options.model / "tokenizer_config.json").read_text())["model_max_length"])
+
+
+def print_ceilings(options: argparse.Namespace, lengths: np.ndarray, rates: dict[str, list[float]]) -> dict[str, float]:
+    """Print, and return, how many sentences/s the matrix rate allows in each precision that torch multiplies in."""
     config = json.loads((options.model / "config.json").read_text())
     width, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
     one_layer = (2 * (4 * width * width + 2 * width * inner) * lengths + 4 * width * lengths**2).mean()
-    rate, flops = statistics.median(rates), (layers - 1) * one_layer  # the last layer is computed for one token alone
+    flops = (layers - 1) * one_layer  # the last layer is computed for one token alone
     work = f"{layers * one_layer / 1e6:.0f} MFLOP each, {flops / 1e6:.0f} without the last layer"
-    print(f"{len(sentences)} sentences, {lengths.mean():.1f} tokens, {work}; {options.rounds} rounds")
-    print(
-        f"matrix products: {rate / 1e9:.0f} GFLOP/s in fp32 ({min(rates) / 1e9:.0f}-{max(rates) / 1e9:.0f}); "
-        f"ceiling of fp32 without skipping: {rate / flops:.0f} sentences/s"
-    )
-    return float(rate / flops)
+    print(f"{len(lengths)} sentences, {lengths.mean():.1f} tokens, {work}; {options.rounds} rounds")
+    for precision, measured in rates.items():
+        rate = statistics.median(measured)
+        spread = f"{min(measured) / 1e9:.0f}-{max(measured) / 1e9:.0f}"
+        print(
+            f"matrix products: {rate / 1e9:.0f} GFLOP/s in {precision} ({spread}); "
+            f"ceiling without skipping: {rate / flops:.0f} sentences/s"
+        )
+    return {precision: statistics.median(measured) / flops for precision, measured in rates.items()}
 
 
 # Whole jobs on HTML pages.

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from omegaconf import OmegaConf
 
 from newsstance.articles import workers
 from newsstance.articles.article import Position, Reject
@@ -22,6 +23,7 @@ from newsstance.articles.inputs import InputFile
 from newsstance.articles.reading import read_articles
 from newsstance.articles.records import Record, RecordSettings
 from newsstance.configuration.groups import ReaderConfig
+from newsstance.resources import configs_dir
 
 FILE = InputFile("pages.jsonl", Path("pages.jsonl"), "pages")
 
@@ -72,11 +74,20 @@ def test_processes_are_started_by_themselves_for_many_pages_only(pages, monkeypa
     inline = read_all(pages, workers=0)
     assert read_all(pages) == inline
     assert started == [2]
-    monkeypatch.setattr(workers, "FEW_PAGES", 100)
-    assert read_all(pages) == inline
-    monkeypatch.setattr(workers, "FEW_PAGES", 4)
+    assert read_all(pages, workers_after=100) == inline
+    assert started == [2]
     monkeypatch.setattr(workers, "cores", lambda: 1)
     assert read_all(pages) == inline
+    assert started == [2]
+
+
+def test_the_commands_protect_the_first_page_too(page, monkeypatch):
+    started: list[int] = []
+    window = workers._Window
+    monkeypatch.setattr(workers, "_Window", lambda count, timeout: started.append(count) or window(count, timeout))
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    reader = OmegaConf.load(configs_dir() / "reader" / "auto.yaml")
+    list(workers.convert_all(iter([record(0, page)]), reader.workers, reader.timeout, reader.workers_after))
     assert started == [2]
 
 
@@ -87,10 +98,10 @@ def test_a_large_page_has_a_time_limit_though_it_is_the_first(page, monkeypatch)
     monkeypatch.setattr(workers, "cores", lambda: 2)
     monkeypatch.setattr(workers, "LARGE_PAGE", len(page) + 500)
     small = [record(n, page) for n in range(3)]
-    alone = list(workers.convert_all(iter(small), None, timeout=60))
+    alone = list(workers.convert_all(iter(small), None, timeout=60, workers_after=16))
     assert started == []
     large = record(3, page.replace("</p>", " It did not." * 100 + "</p>", 1))
-    results = list(workers.convert_all(iter([*small, large, record(4, page)]), None, timeout=60))
+    results = list(workers.convert_all(iter([*small, large, record(4, page)]), None, timeout=60, workers_after=16))
     assert started == [2]
     assert results[:3] == alone
     assert [result.position.record for result in results] == list(range(5))
@@ -180,6 +191,7 @@ SCRIPT = """
 import sys
 from newsstance.articles.reading import read_articles
 from newsstance.configuration.groups import ReaderConfig
+from newsstance.resources import configs_dir
 {guard}
 {indent}articles = read_articles(sys.argv[1], ReaderConfig(workers=2), lambda reject: None)
 {indent}print(next(articles).id, flush=True)

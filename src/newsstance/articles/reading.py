@@ -69,6 +69,8 @@ def _check(config: ReaderConfig) -> None:
         raise InputError(f"reader.timeout must be above 0, not {config.timeout:g}")
     if config.workers is not None and config.workers < 0:
         raise InputError(f"reader.workers must be 0 or more, or null, not {config.workers}")
+    if config.workers_after < 0:
+        raise InputError(f"reader.workers_after must be 0 or more, not {config.workers_after}")
     if config.encoding is not None and text_encoding(config.encoding) is None:
         raise InputError(f"reader.encoding: no text encoding {config.encoding!r} (such as utf-8, cp1252)")
 
@@ -76,7 +78,8 @@ def _check(config: ReaderConfig) -> None:
 def _read_files(
     files: list[InputFile], config: ReaderConfig, reject: Callable[[Reject], None], start: Position
 ) -> Iterator[Article]:
-    with closing(convert_all(_records(files, config, start), config.workers, config.timeout)) as results:
+    records = _records(files, config, start)
+    with closing(convert_all(records, config.workers, config.timeout, config.workers_after)) as results:
         for result in results:
             if isinstance(result, Reject):
                 reject(result)

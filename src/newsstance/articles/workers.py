@@ -29,10 +29,8 @@ LOG = logging.getLogger(__name__)
 
 Result = Article | Reject
 
-FEW_PAGES = 16
-"""Web pages that are worth starting processes for: about a second of work."""
 LARGE_PAGE = 2_000_000
-"""Bytes of a page that is worth it alone: this process knows no time limit."""
+"""Bytes of a page that is worth starting processes for: this process knows no time limit."""
 
 PRELOADED = ["newsstance.articles.records", "newsstance.articles.extraction", "trafilatura"]
 """What every worker needs; nothing of it imports torch."""
@@ -48,31 +46,32 @@ _ATTEMPTS = 2
 memory."""
 
 
-def convert_all(records: Iterator[Record], workers: int | None, timeout: float) -> Generator[Result, None, None]:
+def convert_all(
+    records: Iterator[Record], workers: int | None, timeout: float, workers_after: int = 0
+) -> Generator[Result, None, None]:
     """Make articles of ``records``, in order.
 
     Args:
         records: What was read; rows without a web page are never sent to another process.
-        workers: Processes; 0 for none but this one, None for as many as cores once there are `FEW_PAGES`, or a
-            `LARGE_PAGE`.
+        workers: Processes; 0 for none but this one, None for as many as cores, where there are several.
         timeout: Seconds that a worker may take for one page. This process knows no limit.
+        workers_after: Pages that this process reads itself before it starts processes where ``workers`` is None,
+            unless there is a `LARGE_PAGE` among them.
 
     Yields:
         An article or a reject for each record.
     """
     if workers is None:
+        workers = cores() if cores() > 1 else 0
         pages = 0
         for record in records:
-            if record.page_size > LARGE_PAGE:
+            pages += record.page_size > 0
+            if workers and (pages > workers_after or record.page_size > LARGE_PAGE):
                 records = chain([record], records)
                 break
             yield convert(record)
-            pages += record.page_size > 0
-            if pages == FEW_PAGES:
-                break
         else:
             return
-        workers = cores() if cores() > 1 else 0
     if not workers:
         yield from map(convert, records)
         return

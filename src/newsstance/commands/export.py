@@ -62,7 +62,7 @@ def _train_first_pass(
         articles = rejects.first_read(read_articles(config.input, config.reader, rejects.add), config.input)
         sentences += [sentence.text for article in articles for sentence in split_sentences(article)]
         rejects.close()
-    exported = load_backend(str(folder), BackendConfig(name="onnxruntime", max_tokens_per_batch=512))
+    exported = load_backend(str(folder), BackendConfig(name="onnxruntime"))
     assert isinstance(exported, ExportedClassifier)
     first_pass = train_first_pass(sentences, exported, embeddings, config.seed)
     first_pass.save(folder)

@@ -283,14 +283,15 @@ class BackendConfig:
         name: The runtime: torch, onnxruntime or openvino; auto for the fastest one that is installed, that the model
             was exported for, and that gave torch's scores in the check of the export, else torch.
         precision: Number format of the matrix products: fp32, bf16 or int8; auto for the fastest one that is sound.
-        max_tokens_per_batch: Token budget of a batch, padding included.
+        max_tokens_per_batch: Token budget of a batch, padding included; null for what is fastest on the runtime and in
+            the precision.
         first_pass: Give sentences that cannot carry a stance by their words alone a constant score and skip the model
             for them; needs ``newsstance export first_pass=true``.
     """
 
     name: str = "torch"
     precision: Precision = Precision.fp32
-    max_tokens_per_batch: int = 1024
+    max_tokens_per_batch: int | None = None
     first_pass: bool = False
 
 
@@ -305,8 +306,11 @@ class ReaderConfig:
         columns: Article field (id, title, text, html, url, published, sentence, context) → column of the files, where
             they differ.
         score_title: Put the title of a row before its text, to score it too; offsets then count in both together.
-        workers: Processes that find the text of web pages; 0 for none but this one, null for as many as cores once
-            there are more than a few pages.
+        workers: Processes that find the text of web pages; 0 for none but this one, null for as many as cores, where
+            there are several.
+        workers_after: Pages that the main process reads before it starts them. The commands start them at once; code
+            that reads a few pages is spared the start, for which a script has to be guarded by
+            ``if __name__ == "__main__":``.
         timeout: Seconds that a worker may take for one web page.
     """
 
@@ -316,6 +320,7 @@ class ReaderConfig:
     columns: dict[str, str] = field(default_factory=dict)
     score_title: bool = False
     workers: int | None = None
+    workers_after: int = 16
     timeout: float = 60
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from newsstance.configuration.groups import BackendConfig
+from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.cores import cores
 from newsstance.errors import InputError
 from newsstance.model.batching import WINDOW_OVERLAP, in_pieces, pack_by_length, padded, unique_sentences
@@ -23,6 +23,9 @@ from newsstance.stances import LABELS, Label, from_scores
 if TYPE_CHECKING:
     from newsstance.inference.first_pass import FirstPass
 
+
+TOKENS_PER_BATCH = {Precision.fp32: 512, Precision.bf16: 1024, Precision.int8: 1024}
+"""Batches that stay in a core's cache: narrower numbers take less of it (figures: ``docs/inference.md``)."""
 
 Windows = list[Sequence[int]]
 """Token ids of a sentence: in one piece where it is short enough for the model, else in several that overlap."""
@@ -55,7 +58,7 @@ class ExportedClassifier(ABC):
         longest = metadata.max_tokens
         self._tokenizer.enable_truncation(longest, stride=min(WINDOW_OVERLAP, longest // 4))
         self._tokenizer.no_padding()
-        self._budget = backend.max_tokens_per_batch
+        self._budget = backend.max_tokens_per_batch or TOKENS_PER_BATCH[backend.precision]
         self._first_pass = _load_first_pass(folder, metadata.key) if backend.first_pass else None
         self._threads = ThreadPoolExecutor(cores())
         self._open(file, backend)

@@ -123,7 +123,7 @@ def _check(checked: Checked, record: ExportRecord, config: ExportConfig, exporte
     """Load ``exported`` as a user would, compare its scores with the model's, and add it to the record on disk."""
     record = record.having(exported)
     record.save(checked.folder)
-    backend = BackendConfig(name=exported.backend, precision=Precision(exported.precision), max_tokens_per_batch=512)
+    backend = BackendConfig(name=exported.backend, precision=Precision(exported.precision))
     found = load_backend(str(checked.folder), backend).predict_proba(checked.sentences)
     difference, same = export.parity(checked.scores, found)
     is_exact = exported.precision == "fp32"

@@ -26,7 +26,7 @@ from newsstance.writing import names_folder, on_disk
 
 ENGINES = ("local", "ray")
 _DECIDING_OUTPUT = ("format", "html", "max_pages", "only_stances", "shard_sentences", "part_mb")
-_UNDECIDING_READER = ("workers", "timeout")
+_UNDECIDING_READER = ("workers", "workers_after", "timeout")
 
 
 @dataclass

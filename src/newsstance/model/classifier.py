@@ -21,6 +21,9 @@ from newsstance.stances import LABELS, Label, from_scores
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+TOKENS_PER_BATCH = 1024
+"""Token budget of a batch unless ``backend.max_tokens_per_batch`` says another."""
+
 
 class StanceClassifier:
     """Scores sentences for each stance label.
@@ -162,7 +165,7 @@ class StanceClassifier:
         device = self.model.device
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=uses_bf16(self.backend.precision, device.type))
         with torch.inference_mode(), autocast, last_layer_for_first_token(self.model):
-            for batch in pack_by_length(lengths, self.backend.max_tokens_per_batch):
+            for batch in pack_by_length(lengths, self.backend.max_tokens_per_batch or TOKENS_PER_BATCH):
                 inputs = {name: [windows[name][i] for i in batch] for name in ("input_ids", *extra_inputs)}
                 padded = self.tokenizer.pad(inputs, return_tensors="pt").to(device)
                 logits = self.model(**padded).logits.float()[:, self.label_columns]

@@ -15,6 +15,7 @@ import numpy as np
 from newsstance.errors import InputError
 from newsstance.model.classifier import StanceClassifier
 from newsstance.model.first_token import last_layer_for_first_token
+from newsstance.model.mixed_precision import keep_in_fp32, residual_path
 
 FILES = {
     ("onnxruntime", "fp32"): "model.onnx",
@@ -97,6 +98,8 @@ def quantize_onnx(folder: Path) -> Path:
 def export_openvino(folder: Path) -> Path:
     """Write ``openvino_model.xml`` and its ``.bin`` from ``model.onnx``, weights in fp32.
 
+    In bf16, too, it is computed from this file: `mixed_precision` says what of it then stays in fp32.
+
     Raises:
         InputError: Where openvino is not installed.
     """
@@ -105,6 +108,7 @@ def export_openvino(folder: Path) -> Path:
     with _silence():
         model = openvino.convert_model(folder / FILES["onnxruntime", "fp32"])
         openvino.save_model(model, target, compress_to_fp16=False)
+    keep_in_fp32(target, residual_path(model))
     return target
 
 
