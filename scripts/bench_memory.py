@@ -2,10 +2,11 @@
 
     python scripts/bench_memory.py [--sentences 50000 1000000] [--at-most 1.2] [KEY=VALUE ...]
     python scripts/bench_memory.py --pages                 # web pages, so that processes find their text
+    python scripts/bench_memory.py backend=openvino backend.precision=bf16
     python scripts/bench_memory.py --model FOLDER          # a model of yours that ``newsstance export`` has been run on
 
 Articles are of invented words, 40 sentences each, no sentence twice, on days of ten years. The model is a BERT of two
-layers, 32 wide, with random weights, exported to ONNX: it leaves what the job itself keeps in plain sight, and takes
+layers, 32 wide, with random weights, exported: it leaves what the job itself keeps in plain sight, and takes
 minutes for what a real model takes hours for. What follows are overrides of the command. The peak is that of the
 process and its children together; what they share counts once for each. It is looked up ten times a second, that of
 the process itself is the kernel's own. Exits with 1 where the ratio of the peaks is above ``--at-most``.
@@ -53,7 +54,7 @@ def main() -> int:
 
 
 def make_model(folder: Path) -> Path:
-    """A small model with random weights and an ONNX export."""
+    """A small model with random weights and its exports."""
     import torch
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
     from transformers.utils import logging
@@ -82,7 +83,7 @@ def make_model(folder: Path) -> Path:
     torch.nn.init.normal_(model.classifier.weight, std=3.0)  # scores on both sides of 0.5
     metadata = ModelMetadata(model_id="random-00000000", key="00000000", encoder="random", max_tokens=256)
     StanceClassifier(model.eval(), tokenizer, metadata=metadata).save_pretrained(folder)
-    words = ["export", f"model={folder}", "format=onnx", "parity_sentences=40", f"hydra.run.dir={folder}-run"]
+    words = ["export", f"model={folder}", "parity_sentences=40", f"hydra.run.dir={folder}-run"]
     subprocess.run([sys.executable, "-m", "newsstance", *words], check=True, stdout=subprocess.DEVNULL)
     return folder
 

@@ -113,6 +113,18 @@ def test_bf16_keeps_the_residual_path_in_fp32(exported):
     assert computed_in == {"MVN": {"f32"}, "FullyConnected": {"bf16"}}
 
 
+def test_openvino_sees_few_shapes(exported, monkeypatch):
+    """It makes kernels for each and keeps them: with every length its memory grew by half over a million sentences."""
+    pytest.importorskip("openvino")
+    backend = load_backend(str(exported), BackendConfig(name="openvino", max_tokens_per_batch=16))
+    shapes, plain = [], backend._logits
+    monkeypatch.setattr(backend, "_logits", lambda inputs: shapes.append(inputs["input_ids"].shape) or plain(inputs))
+    backend.predict_proba([*SENTENCES, *(("river " * n).strip() for n in range(1, 20))])
+    lengths = {length for _, length in shapes}
+    assert len(lengths) > 3
+    assert {length % 4 for length in lengths if length < backend._longest} == {0}
+
+
 def test_each_export_is_recorded_with_its_parity(exported):
     record = ExportRecord.load(exported)
     assert record.sentences == 44

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ class ExportedClassifier(ABC):
 
     runtime: str
     """The value of ``backend.name``."""
+    length_step = 1
+    """Batches are padded to a multiple of so many tokens."""
 
     def __init__(self, folder: Path, file: Path, metadata: ModelMetadata, backend: BackendConfig) -> None:
         from tokenizers import Tokenizer
@@ -55,7 +58,7 @@ class ExportedClassifier(ABC):
         self.key = metadata.key
         self.classes_ = LABELS
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        longest = metadata.max_tokens
+        self._longest = longest = metadata.max_tokens
         self._tokenizer.enable_truncation(longest, stride=min(WINDOW_OVERLAP, longest // 4))
         self._tokenizer.no_padding()
         self._budget = backend.max_tokens_per_batch or TOKENS_PER_BATCH[backend.precision]
@@ -140,8 +143,13 @@ class ExportedClassifier(ABC):
             scores[skipped] = self._first_pass.score
             rows = np.flatnonzero(~skipped)
         windows = [(row, ids) for row in rows for ids in tokenized[row]]
-        batches = list(pack_by_length([len(ids) for _, ids in windows], self._budget))
-        logits = self._threads.map(lambda batch: self._logits(padded([windows[i][1] for i in batch])), batches)
+        lengths = [min(self._longest, math.ceil(len(ids) / self.length_step) * self.length_step) for _, ids in windows]
+        batches = list(pack_by_length(lengths, self._budget))
+
+        def logits_of(batch: np.ndarray) -> np.ndarray:
+            return self._logits(padded([windows[i][1] for i in batch], max(lengths[i] for i in batch)))
+
+        logits = self._threads.map(logits_of, batches)
         for batch, values in zip(batches, logits, strict=True):
             places = [windows[i][0] for i in batch]
             np.maximum.at(scores, places, 1 / (1 + np.exp(-values.astype(np.float32))))

@@ -18,6 +18,7 @@ class OpenVinoClassifier(ExportedClassifier):
     """The classifier of a model folder that ``newsstance export`` wrote an OpenVINO IR into."""
 
     runtime = "openvino"
+    length_step = 4  # it makes kernels for each shape of a batch, which takes time
 
     def _open(self, file: Path, backend: BackendConfig) -> None:
         try:
@@ -27,6 +28,8 @@ class OpenVinoClassifier(ExportedClassifier):
         options = {
             "INFERENCE_NUM_THREADS": cores(),
             "NUM_STREAMS": cores(),  # one thread a request
+            # Kernels that it keeps. By default 5,000, of half a megabyte each for the default encoder: memory kept growing.
+            "CPU_RUNTIME_CACHE_CAPACITY": 100,
             "INFERENCE_PRECISION_HINT": "bf16" if backend.precision is Precision.bf16 else "f32",
         }
         self._compiled = openvino.Core().compile_model(file, "CPU", options)

@@ -64,9 +64,14 @@ def pack_by_length(lengths: Sequence[int] | np.ndarray, max_tokens: int) -> Iter
         start += size
 
 
-def padded(windows: Sequence[Sequence[int]]) -> dict[str, np.ndarray]:
-    """Token ids as the inputs of an exported model, each of shape (batch, longest), int64, padded with zeros."""
-    shape = (len(windows), max(map(len, windows)))
+def padded(windows: Sequence[Sequence[int]], length: int = 0) -> dict[str, np.ndarray]:
+    """Token ids as the inputs of an exported model, each of shape (batch, longest), int64, padded with zeros.
+
+    Args:
+        windows: Token ids of each row.
+        length: Least number of tokens.
+    """
+    shape = (len(windows), max(length, *map(len, windows)))
     inputs = {name: np.zeros(shape, dtype=np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")}
     for row, ids in enumerate(windows):
         inputs["input_ids"][row, : len(ids)] = ids
