@@ -28,7 +28,7 @@ class OpenVinoClassifier(ExportedClassifier):
         options = {
             "INFERENCE_NUM_THREADS": cores(),
             "NUM_STREAMS": cores(),  # one thread a request
-            # Kernels that it keeps. By default 5,000, of half a megabyte each for the default encoder: memory kept growing.
+            # Kernels that it keeps. By default 5,000 of half a megabyte (default encoder), so that memory grew.
             "CPU_RUNTIME_CACHE_CAPACITY": 100,
             "INFERENCE_PRECISION_HINT": "bf16" if backend.precision is Precision.bf16 else "f32",
         }
