@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +12,7 @@ from newsstance.cores import cores
 from newsstance.errors import InputError
 from newsstance.inference.exported_backend import ExportedClassifier
 from newsstance.model.batching import padded
-
-KEPT_KERNELS = 64
-"""Of a call's many kernels, made for the shape of its batch. By default OpenVINO keeps 5,000 and oneDNN below it 1,024,
-up to half a megabyte each, so that memory grows for a hundred thousand sentences."""
+from newsstance.model.cpu import KEPT_PRIMITIVES, few_primitives_kept
 
 
 class OpenVinoClassifier(ExportedClassifier):
@@ -35,11 +29,11 @@ class OpenVinoClassifier(ExportedClassifier):
         options = {
             "INFERENCE_NUM_THREADS": cores(),
             "NUM_STREAMS": cores(),  # one thread a request
-            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
+            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_PRIMITIVES,  # it has a store of its own beside oneDNN's
             "INFERENCE_PRECISION_HINT": "bf16" if backend.precision is Precision.bf16 else "f32",
         }
         self._local = threading.local()
-        with _few_primitives_kept():
+        with few_primitives_kept():
             self._compiled = openvino.Core().compile_model(file, "CPU", options)
             self._names = [node.get_any_name() for node in self._compiled.inputs]
             # Its first call sets up what all share. Two threads that do so at once wait for each other for ever: one
@@ -51,19 +45,3 @@ class OpenVinoClassifier(ExportedClassifier):
             self._local.request = self._compiled.create_infer_request()
         answer = self._local.request.infer({name: inputs[name] for name in self._names})
         return np.array(answer[0])  # the request writes its next answer to the same memory
-
-
-@contextmanager
-def _few_primitives_kept() -> Iterator[None]:
-    """Set oneDNN up inside: it reads from the environment, once, how many primitives to keep.
-
-    https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html
-    """
-    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
-    before = os.environ.get(name)
-    os.environ.setdefault(name, str(KEPT_KERNELS))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]

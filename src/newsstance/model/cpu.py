@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from newsstance.cores import cores
 
-__all__ = ["cores", "cpu_flags", "multiplies_bf16"]
+__all__ = ["KEPT_PRIMITIVES", "cores", "cpu_flags", "few_primitives_kept", "multiplies_bf16"]
+
+KEPT_PRIMITIVES = 64
+"""Some steps' worth. oneDNN, below torch and OpenVINO, makes primitives for each shape of a batch and keeps 1,024,
+unless told otherwise, of up to half a megabyte each: memory grows for a hundred thousand sentences."""
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -25,3 +32,21 @@ def cpu_flags() -> frozenset[str]:
     except OSError:
         return frozenset()
     return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), ()))
+
+
+@contextmanager
+def few_primitives_kept() -> Iterator[None]:
+    """Let oneDNN, where it is first used inside, keep few primitives; what the user's environment says has precedence.
+
+    It reads the number from the environment, once
+    (https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html).
+    """
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = str(KEPT_PRIMITIVES)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)

@@ -1,0 +1,46 @@
+"""What the model asks of the CPU and of the libraries that compute on it."""
+
+import os
+import subprocess
+import sys
+
+from newsstance.model import cpu
+
+NAME = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+
+
+def test_few_primitives_are_kept_inside_unless_the_user_says_how_many(monkeypatch):
+    monkeypatch.delenv(NAME, raising=False)
+    with cpu.few_primitives_kept():
+        assert os.environ[NAME] == str(cpu.KEPT_PRIMITIVES)
+    assert NAME not in os.environ
+    monkeypatch.setenv(NAME, "7")
+    with cpu.few_primitives_kept():
+        assert os.environ[NAME] == "7"
+    assert os.environ[NAME] == "7"
+
+
+def test_torch_takes_the_number_after_it_was_imported():
+    """Training sets it when torch is long loaded."""
+    code = """
+import sys, torch
+from newsstance.model.cpu import few_primitives_kept
+layer = torch.nn.Linear(384, 1536).bfloat16()
+def megabytes():
+    for rows in range(1, 700):
+        layer(torch.ones(rows, 384, dtype=torch.bfloat16))
+    return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0]) / 1024
+with torch.inference_mode():
+    if sys.argv[1] == "few":
+        with few_primitives_kept():
+            print(megabytes())
+    else:
+        print(megabytes())
+"""
+    few, many = (
+        float(subprocess.run([sys.executable, "-c", code, word], capture_output=True, text=True, check=True).stdout)
+        for word in ("few", "many")
+    )
+    print(few, many)
+    if cpu.multiplies_bf16():  # else torch does not ask oneDNN
+        assert few < many - 10
