@@ -9,13 +9,13 @@ from newsstance.model import cpu
 NAME = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
 
-def test_few_primitives_are_kept_inside_unless_the_user_says_how_many(monkeypatch):
+def test_primitives_are_kept_as_asked_unless_the_user_says_how_many(monkeypatch):
     monkeypatch.delenv(NAME, raising=False)
-    with cpu.few_primitives_kept():
-        assert os.environ[NAME] == str(cpu.KEPT_PRIMITIVES)
+    with cpu.primitives_kept(64):
+        assert os.environ[NAME] == "64"
     assert NAME not in os.environ
     monkeypatch.setenv(NAME, "7")
-    with cpu.few_primitives_kept():
+    with cpu.primitives_kept(64):
         assert os.environ[NAME] == "7"
     assert os.environ[NAME] == "7"
 
@@ -24,7 +24,7 @@ def test_torch_takes_the_number_after_it_was_imported():
     """Training sets it when torch is long loaded."""
     code = """
 import sys, torch
-from newsstance.model.cpu import few_primitives_kept
+from newsstance.model.cpu import primitives_kept
 layer = torch.nn.Linear(384, 1536).bfloat16()
 def megabytes():
     for rows in range(1, 700):
@@ -32,7 +32,7 @@ def megabytes():
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0]) / 1024
 with torch.inference_mode():
     if sys.argv[1] == "few":
-        with few_primitives_kept():
+        with primitives_kept(64):
             print(megabytes())
     else:
         print(megabytes())
@@ -41,6 +41,5 @@ with torch.inference_mode():
         float(subprocess.run([sys.executable, "-c", code, word], capture_output=True, text=True, check=True).stdout)
         for word in ("few", "many")
     )
-    print(few, many)
     if cpu.multiplies_bf16():  # else torch does not ask oneDNN
         assert few < many - 10

@@ -12,7 +12,10 @@ from newsstance.cores import cores
 from newsstance.errors import InputError
 from newsstance.inference.exported_backend import ExportedClassifier
 from newsstance.model.batching import padded
-from newsstance.model.cpu import KEPT_PRIMITIVES, few_primitives_kept
+from newsstance.model.cpu import primitives_kept
+
+KEPT_KERNELS = 256
+"""Enough for the usual shapes of batches. By default OpenVINO keeps 5,000, and memory grows all along."""
 
 
 class OpenVinoClassifier(ExportedClassifier):
@@ -29,11 +32,11 @@ class OpenVinoClassifier(ExportedClassifier):
         options = {
             "INFERENCE_NUM_THREADS": cores(),
             "NUM_STREAMS": cores(),  # one thread a request
-            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_PRIMITIVES,  # it has a store of its own beside oneDNN's
+            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,  # a store of its own beside oneDNN's
             "INFERENCE_PRECISION_HINT": "bf16" if backend.precision is Precision.bf16 else "f32",
         }
         self._local = threading.local()
-        with few_primitives_kept():
+        with primitives_kept(KEPT_KERNELS):
             self._compiled = openvino.Core().compile_model(file, "CPU", options)
             self._names = [node.get_any_name() for node in self._compiled.inputs]
             # Its first call sets up what all share. Two threads that do so at once wait for each other for ever: one

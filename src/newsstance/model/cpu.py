@@ -10,11 +10,7 @@ from pathlib import Path
 
 from newsstance.cores import cores
 
-__all__ = ["KEPT_PRIMITIVES", "cores", "cpu_flags", "few_primitives_kept", "multiplies_bf16"]
-
-KEPT_PRIMITIVES = 64
-"""Some steps' worth. oneDNN, below torch and OpenVINO, makes primitives for each shape of a batch and keeps 1,024,
-unless told otherwise, of up to half a megabyte each: memory grows for a hundred thousand sentences."""
+__all__ = ["cores", "cpu_flags", "primitives_kept", "multiplies_bf16"]
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -35,17 +31,18 @@ def cpu_flags() -> frozenset[str]:
 
 
 @contextmanager
-def few_primitives_kept() -> Iterator[None]:
-    """Let oneDNN, where it is first used inside, keep few primitives; what the user's environment says has precedence.
+def primitives_kept(count: int) -> Iterator[None]:
+    """Let oneDNN keep ``count`` primitives, where it is first used inside and the user's environment says no other.
 
-    It reads the number from the environment, once
-    (https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html).
+    oneDNN, below torch and OpenVINO, makes primitives for each shape of a batch and keeps 1,024 unless told otherwise,
+    of up to half a megabyte each, so that memory grows for a hundred thousand sentences. It reads the number from the
+    environment, once (https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html).
     """
     name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
     if name in os.environ:
         yield
         return
-    os.environ[name] = str(KEPT_PRIMITIVES)
+    os.environ[name] = str(count)
     try:
         yield
     finally:

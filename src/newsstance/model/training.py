@@ -23,7 +23,7 @@ from newsstance.model.checkpoints import (
     remove_broken,
 )
 from newsstance.model.classifier import StanceClassifier
-from newsstance.model.cpu import few_primitives_kept
+from newsstance.model.cpu import primitives_kept
 from newsstance.model.encoder import drops_out, freeze, freeze_all_but_matrices, load_encoder
 from newsstance.model.metadata import FILE_NAME, ModelMetadata
 from newsstance.model.processes import rank
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 ADAPTER = "adapter"
+
+KEPT_PRIMITIVES = 64
+"""Those of a few steps."""
 
 
 def train(
@@ -166,7 +169,7 @@ def _run_trainer(
         LOG.info("going on from %s", last)
     with tracker_closed(job.tracker):
         try:
-            with full_disk_named(folder), few_primitives_kept():
+            with full_disk_named(folder), primitives_kept(KEPT_PRIMITIVES):
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
         except BaseException:
             if rank() == 0:
