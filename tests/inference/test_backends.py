@@ -238,6 +238,7 @@ def test_what_is_fastest_depends_on_the_cpu(flags, first, monkeypatch):
         (BackendConfig(precision=Precision.int8), "backend=torch has no precision int8"),
         (BackendConfig(first_pass=True), "backend=torch has no first pass"),
         (BackendConfig(name="auto", first_pass=True), "needs an exported model"),
+        (BackendConfig(max_tokens_per_batch=0), "max_tokens_per_batch must be 1 or more, or null, not 0"),
     ],
 )
 def test_a_backend_that_cannot_be_used_is_an_error_that_says_what_to_do(tiny_model, backend, message):

@@ -34,6 +34,8 @@ def load_backend(model: str, config: BackendConfig) -> Scorer:
     Raises:
         InputError: On an unknown runtime, a missing model, or one that was not exported for the runtime.
     """
+    if config.max_tokens_per_batch is not None and config.max_tokens_per_batch < 1:
+        raise InputError(f"backend.max_tokens_per_batch must be 1 or more, or null, not {config.max_tokens_per_batch}")
     chosen = resolve(model, config)
     if chosen.name not in _LOADERS:
         raise InputError(f"backend.name={config.name}: unknown; the backends are {', '.join([AUTO, *_LOADERS])}")

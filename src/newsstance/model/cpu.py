@@ -10,7 +10,7 @@ from pathlib import Path
 
 from newsstance.cores import cores
 
-__all__ = ["cores", "cpu_flags", "primitives_kept", "multiplies_bf16"]
+__all__ = ["cores", "cpu_flags", "multiplies_bf16", "primitives_kept"]
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
