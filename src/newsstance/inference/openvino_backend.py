@@ -15,7 +15,7 @@ from newsstance.model.batching import padded
 from newsstance.model.cpu import primitives_kept
 
 KEPT_KERNELS, KEPT_PRIMITIVES = 128, 512
-"""Of OpenVINO and of oneDNN below it. Twice as many are a few percent faster; from 256 kernels on, memory keeps growing."""
+"""Of OpenVINO and of oneDNN below it. Twice as many kernels are a few percent faster, but memory then keeps growing."""
 
 
 class OpenVinoClassifier(ExportedClassifier):
