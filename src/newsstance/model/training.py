@@ -176,6 +176,8 @@ def _run_trainer(
                 remove_broken(checkpoints)
             raise
     trainer.accelerator.wait_for_everyone()
+    # In bf16 it has wrapped ``forward``: the model would go on rounding, and be calibrated so.
+    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
 
 
 def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase, soft_label_weight: float = 0.0) -> DatasetDict:
