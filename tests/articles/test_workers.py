@@ -66,11 +66,17 @@ def test_same_results_in_the_same_order_for_every_number_of_workers(pages):
     assert read_all(pages, workers=3) == inline
 
 
-def test_processes_are_started_by_themselves_for_many_pages_only(pages, monkeypatch):
-    started: list[int] = []
+@pytest.fixture
+def started(monkeypatch) -> list[int]:
+    """How many processes are started, each time that some are; there are two cores."""
+    counts: list[int] = []
     window = workers._Window
-    monkeypatch.setattr(workers, "_Window", lambda count, timeout: started.append(count) or window(count, timeout))
+    monkeypatch.setattr(workers, "_Window", lambda count, timeout: counts.append(count) or window(count, timeout))
     monkeypatch.setattr(workers, "cores", lambda: 2)
+    return counts
+
+
+def test_processes_are_started_by_themselves_for_many_pages_only(pages, started, monkeypatch):
     inline = read_all(pages, workers=0)
     assert read_all(pages) == inline
     assert started == [2]
@@ -81,21 +87,13 @@ def test_processes_are_started_by_themselves_for_many_pages_only(pages, monkeypa
     assert started == [2]
 
 
-def test_the_commands_protect_the_first_page_too(page, monkeypatch):
-    started: list[int] = []
-    window = workers._Window
-    monkeypatch.setattr(workers, "_Window", lambda count, timeout: started.append(count) or window(count, timeout))
-    monkeypatch.setattr(workers, "cores", lambda: 2)
+def test_the_commands_protect_the_first_page_too(page, started):
     reader = OmegaConf.load(configs_dir() / "reader" / "auto.yaml")
     list(workers.convert_all(iter([record(0, page)]), reader.workers, reader.timeout, reader.workers_after))
     assert started == [2]
 
 
-def test_a_large_page_has_a_time_limit_though_it_is_the_first(page, monkeypatch):
-    started: list[int] = []
-    window = workers._Window
-    monkeypatch.setattr(workers, "_Window", lambda count, timeout: started.append(count) or window(count, timeout))
-    monkeypatch.setattr(workers, "cores", lambda: 2)
+def test_a_large_page_has_a_time_limit_though_it_is_the_first(page, started, monkeypatch):
     monkeypatch.setattr(workers, "LARGE_PAGE", len(page) + 500)
     small = [record(n, page) for n in range(3)]
     alone = list(workers.convert_all(iter(small), None, timeout=60, workers_after=16))
