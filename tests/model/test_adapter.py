@@ -55,6 +55,22 @@ def test_a_change_of_that_rank_is_kept_whole_and_one_of_higher_rank_in_part(chan
         assert torch.linalg.matrix_rank(weight - before[name], atol=1e-3) <= 1
 
 
+def test_matrices_that_change_more_keep_a_higher_rank_and_all_together_no_more_numbers(changed):
+    _, model, _, before = changed
+    largest, *others = before
+    with torch.no_grad():
+        weight = model.get_parameter(f"{largest}.weight")
+        weight.copy_(before[largest] + 10 * (weight - before[largest]))
+    trained = block_matrices(model)
+    assert cut_to_rank(model, before, 2) > 0.9
+    ranks = {n: int(torch.linalg.matrix_rank(w - before[n], atol=1e-3)) for n, w in block_matrices(model).items()}
+    assert ranks[largest] == RANK
+    torch.testing.assert_close(block_matrices(model)[largest], trained[largest], atol=1e-3, rtol=0)
+    assert min(ranks[name] for name in others) < 2  # what the largest took
+    numbers = sum(rank * sum(before[name].shape) for name, rank in ranks.items())
+    assert numbers <= 2 * sum(sum(weight.shape) for weight in before.values())
+
+
 def test_an_adapter_gives_the_scores_of_the_model_it_was_made_from(changed, tmp_path):
     config, model, tokenizer, before = changed
     metadata = ModelMetadata("tiny-1", "1", config.name, 32)
@@ -104,9 +120,10 @@ def test_every_checkpoint_of_a_training_with_a_rank_is_cut_to_it(tiny_encoder, t
         train(replace(small_job, trainer=replace(recipe, epochs=3)), tmp_path / "model", end_at_the_third)
     for folder in (tmp_path / "model" / "checkpoints").glob("checkpoint-*"):
         weights = block_matrices(StanceClassifier.from_pretrained(folder).model)
-        checked += [torch.linalg.matrix_rank(weights[name] - before[name], atol=1e-4).item() for name in before]
-    assert len(checked) == 2 * len(before)
-    assert max(checked) <= 2
+        ranks = {name: torch.linalg.matrix_rank(weights[name] - before[name], atol=1e-4).item() for name in before}
+        checked.append(sum(rank * sum(before[name].shape) for name, rank in ranks.items()))
+    assert len(checked) == 2
+    assert max(checked) <= 2 * sum(sum(weight.shape) for weight in before.values())  # the numbers that rank 2 takes
 
 
 @pytest.mark.parametrize(

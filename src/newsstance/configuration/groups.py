@@ -169,8 +169,9 @@ class TrainerConfig:
             epoch as before (so with more of those without a stance, and repeated where they are too few); of the
             validation split only those are scored and calibrated on. 0: all sentences throughout.
         final_field: The extra field that marks them; sentences of real news have ``corpus``.
-        adapter_rank: Cut the change of each weight matrix to this rank before each evaluation, and write it as a LoRA
-            adapter beside the model; needs matrices_only. Null: no adapter.
+        adapter_rank: Cut the changes of the weight matrices to this rank on average before each evaluation, those that
+            change more to a higher one, and write them as a LoRA adapter beside the model; needs matrices_only. Null:
+            no adapter.
         attention_dropout: Dropout of the attention weights; 0 lets a CPU use its fused attention.
         hidden_dropout: Dropout of the hidden states; null: what the encoder's own config says (0.1, mostly). Drawing
             the masks takes a tenth of a step on a CPU, and in a short training there is little to gain from them.

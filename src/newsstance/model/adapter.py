@@ -3,7 +3,8 @@
 The adapter is in the format of peft (https://huggingface.co/docs/peft): ``adapter_config.json`` and
 ``adapter_model.safetensors``, loadable by `peft.PeftModel.from_pretrained` over the encoder. The changes are found by
 training the matrices themselves and taking the truncated singular value decomposition of the difference, the best
-approximation of that rank (Eckart and Young, 1936); ``docs/model.md`` compares it with training the factors.
+approximation of that rank (Eckart and Young, 1936); ``docs/model.md`` compares it with training the factors. Each matrix
+has a rank of its own: the factors that change most for their size are kept, wherever they are.
 """
 
 from __future__ import annotations
@@ -44,30 +45,28 @@ def block_matrices(model: PreTrainedModel) -> Matrices:
 
 
 def cut_to_rank(model: PreTrainedModel, before: Matrices, rank: int) -> float:
-    """Replace the change of each block matrix since ``before`` by its best approximation of ``rank``, in place.
+    """Replace the changes of the block matrices since ``before`` by their best approximation of a mean ``rank``, in place.
 
     Args:
         model: The fine-tuned model.
         before: Its matrices before training, from `block_matrices`.
-        rank: Rank that is kept.
+        rank: Mean rank that is kept, of the matrices that have changed.
 
     Returns:
         The share of the changes (squared Frobenius norm over all matrices) that is kept.
     """
     import torch
 
+    layers = _block_linears(model)
+    factors = _factors(_changes(model, before), rank)
     whole = kept = 0.0
-    for name, layer in _block_linears(model).items():
-        old = before[name].to(layer.weight.device)
-        change = layer.weight.detach() - old
-        if not change.any():
-            continue  # a frozen layer
-        down, up = _factors(change, rank)
-        low = up @ down
-        with torch.no_grad():
-            layer.weight.copy_(old + low)
-        whole += float(change.square().sum())
+    for name, (down, up) in factors.items():
+        weight, old = layers[name].weight, before[name].to(layers[name].weight.device)
+        low = (up @ down).to(weight.device)
+        whole += float((weight.detach() - old).square().sum())
         kept += float(low.square().sum())
+        with torch.no_grad():
+            weight.copy_(old + low)
     return kept / whole if whole else 1.0
 
 
@@ -83,10 +82,10 @@ def save_adapter(
     """Write ``model`` as an adapter of ``rank`` over ``encoder``, in half precision.
 
     Args:
-        model: A model whose block matrices differ from ``before`` by at most ``rank`` (see `cut_to_rank`).
+        model: A model whose block matrices differ from ``before`` by a mean rank of at most ``rank`` (see `cut_to_rank`).
         before: The matrices of the encoder.
         folder: Receives ``adapter_config.json``, ``adapter_model.safetensors`` and ``newsstance.json``.
-        rank: Rank of the adapter.
+        rank: Mean rank of the adapter.
         encoder: The encoder.
         metadata: What the model says of itself.
     """
@@ -95,10 +94,9 @@ def save_adapter(
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, torch.Tensor] = {}
-    changes = {name: layer.weight.detach().cpu() - before[name].cpu() for name, layer in _block_linears(model).items()}
-    changes = {name: change for name, change in changes.items() if change.any()}  # frozen layers have none
-    for name, change in changes.items():
-        down, up = _factors(change, rank)
+    factors = _factors(_changes(model, before), rank)
+    ranks = {name: len(down) for name, (down, _) in factors.items()}
+    for name, (down, up) in factors.items():
         tensors[f"{_PREFIX}{name}.lora_A.weight"] = down.half().contiguous()
         tensors[f"{_PREFIX}{name}.lora_B.weight"] = up.half().contiguous()
     heads = _head_modules(model)
@@ -109,8 +107,10 @@ def save_adapter(
         task_type="SEQ_CLS",
         r=rank,
         lora_alpha=rank,  # scale 1: the factors multiply to the change itself
+        rank_pattern=ranks,
+        alpha_pattern=ranks,
         lora_dropout=0.0,
-        target_modules=sorted(changes),
+        target_modules=sorted(ranks),
         modules_to_save=[head.rsplit(".", 1)[-1] for head in heads],
         inference_mode=True,
     )
@@ -180,10 +180,40 @@ def _head_modules(model: PreTrainedModel) -> list[str]:
     return [*([pooler] if has_pooler else []), *heads]
 
 
-def _factors(change: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Factors A (rank, in) and B (out, rank) whose product B A is the best approximation of ``change``."""
+def _changes(model: PreTrainedModel, before: Matrices) -> Matrices:
+    """What training has changed in each block matrix, but for those that it left as they were."""
+    layers = _block_linears(model)
+    changes = {name: layer.weight.detach().float() - before[name].to(layer.weight) for name, layer in layers.items()}
+    return {name: change for name, change in changes.items() if change.any()}
+
+
+def _factors(changes: Matrices, rank: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Factors A (r, in) and B (out, r) of each change, whose products B A keep most of all changes together.
+
+    Of all singular values those are kept that are largest for the numbers they cost, in as many numbers as all matrices
+    would take at ``rank``; every matrix keeps one.
+    """
     import torch
 
-    left, values, right = torch.linalg.svd(change.float(), full_matrices=False)
-    roots = values[:rank].sqrt()
-    return roots[:, None] * right[:rank], left[:, :rank] * roots
+    parts = {name: torch.linalg.svd(change, full_matrices=False) for name, change in changes.items()}
+    ranks = _deal_ranks({name: (values, sum(changes[name].shape)) for name, (_, values, _) in parts.items()}, rank)
+    factors = {}
+    for name, (left, values, right) in parts.items():
+        kept = ranks[name]
+        roots = values[:kept].sqrt()
+        factors[name] = (roots[:, None] * right[:kept], left[:, :kept] * roots)
+    return factors
+
+
+def _deal_ranks(values: dict[str, tuple[torch.Tensor, int]], rank: int) -> dict[str, int]:
+    """The rank of each matrix, from its singular values in falling order and what one of them costs."""
+    left = sum(cost * (min(rank, len(of_one)) - 1) for of_one, cost in values.values())
+    ranks = dict.fromkeys(values, 1)
+    gains = [(gain / cost, name) for name, (of_one, cost) in values.items() for gain in of_one[1:].square().tolist()]
+    for _, name in sorted(gains, reverse=True):
+        cost = values[name][1]
+        if cost > left:
+            break
+        ranks[name] += 1
+        left -= cost
+    return ranks
