@@ -3,8 +3,8 @@
 The adapter is in the format of peft (https://huggingface.co/docs/peft): ``adapter_config.json`` and
 ``adapter_model.safetensors``, loadable by `peft.PeftModel.from_pretrained` over the encoder. The changes are found by
 training the matrices themselves and taking the truncated singular value decomposition of the difference, the best
-approximation of that rank (Eckart and Young, 1936); ``docs/model.md`` compares it with training the factors. Each matrix
-has a rank of its own: the factors that change most for their size are kept, wherever they are.
+approximation of that rank (Eckart and Young, 1936); ``docs/model.md`` compares it with training the factors. Each
+matrix has a rank of its own: the factors that change most for their size are kept, wherever they are.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def block_matrices(model: PreTrainedModel) -> Matrices:
 
 
 def cut_to_rank(model: PreTrainedModel, before: Matrices, rank: int) -> float:
-    """Replace the changes of the block matrices since ``before`` by their best approximation of a mean ``rank``, in place.
+    """Replace what changed in the block matrices by its best approximation of a mean ``rank``, in place.
 
     Args:
         model: The fine-tuned model.
@@ -82,7 +82,7 @@ def save_adapter(
     """Write ``model`` as an adapter of ``rank`` over ``encoder``, in half precision.
 
     Args:
-        model: A model whose block matrices differ from ``before`` by a mean rank of at most ``rank`` (see `cut_to_rank`).
+        model: A model whose block matrices differ from ``before`` by ``rank`` on average (see `cut_to_rank`).
         before: The matrices of the encoder.
         folder: Receives ``adapter_config.json``, ``adapter_model.safetensors`` and ``newsstance.json``.
         rank: Mean rank of the adapter.
