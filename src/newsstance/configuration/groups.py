@@ -187,7 +187,7 @@ class TrainerConfig:
     weight_decay: float = 0.01
     warmup_share: float = 0.1
     batch_size: int = 32
-    max_tokens_per_pass: int = 8192
+    max_tokens_per_pass: int = 4096
     negative_share: float = 1.0
     hard_negative_score: float | None = None
     positive_weight: float = 1.0
