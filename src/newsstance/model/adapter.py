@@ -58,15 +58,14 @@ def cut_to_rank(model: PreTrainedModel, before: Matrices, rank: int) -> float:
     import torch
 
     layers = _block_linears(model)
-    factors = _factors(_changes(model, before), rank)
+    changes = _changes(model, before)
     whole = kept = 0.0
-    for name, (down, up) in factors.items():
-        weight, old = layers[name].weight, before[name].to(layers[name].weight.device)
-        low = (up @ down).to(weight.device)
-        whole += float((weight.detach() - old).square().sum())
+    for name, (down, up) in _factors(changes, rank).items():
+        low = up @ down
+        whole += float(changes[name].square().sum())
         kept += float(low.square().sum())
         with torch.no_grad():
-            weight.copy_(old + low)
+            layers[name].weight.copy_(before[name].to(low.device) + low)
     return kept / whole if whole else 1.0
 
 
