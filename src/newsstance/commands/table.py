@@ -63,6 +63,12 @@ COMMANDS = (
         ("newsstance corpus split corpus=my.jsonl output=splits",),
     ),
     Command(
+        "corpus variants",
+        "CorpusVariantsConfig",
+        "write changed copies of the training sentences, for larger models to score",
+        ("newsstance corpus variants corpus=my.jsonl output=variants.jsonl",),
+    ),
+    Command(
         "corpus fetch",
         "CorpusFetchConfig",
         "rebuild labelled real news from public repositories",

@@ -81,15 +81,22 @@ def _cell(value: Any) -> str:
 def training_job(config: TrainConfig | PipelineConfig | CrossPredictConfig) -> TrainingJob:
     """Read and split the corpus of ``config``, and put the job of training on it together."""
     from newsstance.corpus.loading import data_hash, load_corpus
-    from newsstance.corpus.splitting import split_by_article
     from newsstance.model.training_job import TrainingJob
 
     sentences = load_corpus(config.corpus)
-    splits = split_by_article(sentences, config.corpus.split)
-    splits["train"] = _with_soft_labels(splits, config.corpus)
+    splits = training_splits(config.corpus, sentences)
     sizes = ", ".join(f"{len(part)} {name}" for name, part in splits.items())
     LOG.info("corpus %s: %d sentences (%s)", config.corpus.name, sum(map(len, splits.values())), sizes)
     return TrainingJob(splits, data_hash(sentences), config.encoder, config.trainer, config.tracker, config.seed)
+
+
+def training_splits(config: CorpusConfig, sentences: list[LabelledSentence]) -> dict[str, list[LabelledSentence]]:
+    """The splits of a corpus; the training split with its soft labels, and with what only these know."""
+    from newsstance.corpus.splitting import split_by_article
+
+    splits = split_by_article(sentences, config.split)
+    splits["train"] = _with_soft_labels(splits, config)
+    return splits
 
 
 def _with_soft_labels(splits: dict[str, list[LabelledSentence]], config: CorpusConfig) -> list[LabelledSentence]:

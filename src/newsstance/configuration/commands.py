@@ -244,6 +244,26 @@ class CorpusSplitConfig(CommandConfig):
     output: str | None = None
 
 
+@dataclass
+class CorpusVariantsConfig(CommandConfig):
+    """``newsstance corpus variants``.
+
+    Attributes:
+        count: Variants of each training sentence that has a stance, or a soft label of at least ``likely_score``.
+        likely_score: See there.
+        others_share: Share of the other training sentences that get one variant each.
+        output: File of the variants, in any format that predictions can have; null for the run's folder.
+        encoder: Its word embeddings say which words are similar.
+    """
+
+    count: int = 6
+    likely_score: float = 0.1
+    others_share: float = 0.2
+    output: str | None = None
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+
+
 class FetchMethod(Enum):
     """How public repositories are fetched: single files over https, or a shallow git clone."""
 
