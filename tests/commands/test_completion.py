@@ -9,7 +9,7 @@ from newsstance.commands.main import main
     ("line", "expected"),
     [
         ("newsstance tr", ["train"]),
-        ("newsstance corpus ", ["describe", "fetch", "split", "validate"]),
+        ("newsstance corpus ", ["describe", "fetch", "split", "validate", "variants"]),
         ("newsstance train trainer=q", ["trainer=quickstart"]),
         ("newsstance train trainer.epo", ["trainer.epochs="]),
         ("newsstance corpus validate near", ["near_duplicate="]),
