@@ -59,7 +59,10 @@ def load_unlabelled(config: CorpusConfig) -> list[LabelledSentence]:
     def stop(error: InputError) -> None:
         raise error
 
-    remedy = "corpus.unlabelled: give files of sentences; those of the shipped model: newsstance corpus fetch"
+    remedy = (
+        "corpus.unlabelled: give files of sentences; those of the shipped model: newsstance corpus fetch, then "
+        "newsstance corpus variants experiment=shipped_variants"
+    )
     files = replace(config, paths=config.unlabelled, if_missing=remedy)
     return [located.sentence for located in iterate_corpus(files, stop, labelled=False)]
 
