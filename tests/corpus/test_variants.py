@@ -11,7 +11,7 @@ from newsstance.configuration.groups import EncoderConfig
 from newsstance.corpus.soft_labels import SOFT_LABELS
 from newsstance.corpus.variant_edits import STANCE_EDITS, TEXT_EDITS, EditWords, SentenceEditor
 from newsstance.corpus.variants import VARIANT, make_variants
-from newsstance.corpus.word_neighbours import WordNeighbours
+from newsstance.model.word_neighbours import WordNeighbours
 from newsstance.stances import LabelledSentence, Stance
 
 DENIAL = LabelledSentence(

@@ -16,7 +16,7 @@ def run(config: CorpusVariantsConfig, run: Run) -> None:
     """Write the variants as sentences for ``corpus.unlabelled``, and say how many there are of each kind."""
     from newsstance.corpus.loading import data_hash, load_corpus
     from newsstance.corpus.variants import VARIANT, make_variants
-    from newsstance.corpus.word_neighbours import WordNeighbours
+    from newsstance.model.word_neighbours import WordNeighbours
 
     _check(config)
     sentences = load_corpus(config.corpus)
