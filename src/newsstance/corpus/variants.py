@@ -43,7 +43,7 @@ def make_variants(
             it does not offer as many.
         likely_score: See there.
         others_share: Share of the other sentences that get one variant each.
-        seed: Decides the edits; those of a sentence do not depend on the order of the others.
+        seed: Decides the edits: the same sentences in the same order give the same variants.
     """
     likely = [sentence for sentence in sentences if _is_likely(sentence, likely_score)]
     editor = SentenceEditor(likely, neighbours)
