@@ -81,16 +81,14 @@ class SentenceEditor:
     Args:
         donors: Sentences that sources and clauses are taken from.
         neighbours: Lower-case word → similar words, nearest first; empty where it has none.
-        words: What else is put in; None for what the package ships.
     """
 
     def __init__(
         self,
         donors: Sequence[LabelledSentence],
         neighbours: Callable[[str], Sequence[str]],
-        words: EditWords | None = None,
     ) -> None:
-        self._words = words or EditWords.load()
+        self._words = EditWords.load()
         self._neighbours = neighbours
         self._forms = {
             form: _Verb(base, present)

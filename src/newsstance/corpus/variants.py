@@ -20,7 +20,7 @@ VARIANT = "variant"
 _LONGEST = 600
 """Characters."""
 _SECOND_EDIT = 0.25
-"""Share of the variants that are edited twice."""
+"""Chance of a second edit, which need not find anything to change."""
 
 
 def make_variants(

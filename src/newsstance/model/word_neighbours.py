@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from newsstance.configuration.groups import EncoderConfig
 
 _WORD = re.compile(r"[a-z]{3,}")
+_LEAST = 3
+"""Words that occur less often are left out."""
 
 
 class WordNeighbours:
@@ -18,20 +20,19 @@ class WordNeighbours:
         texts: The body of text.
         encoder: Whose word embeddings are compared, by cosine.
         count: Neighbours of a word.
-        least: Words that occur less often are left out.
 
     Raises:
         InputError: Where there is no such encoder.
     """
 
-    def __init__(self, texts: Iterable[str], encoder: EncoderConfig, count: int = 12, least: int = 3) -> None:
+    def __init__(self, texts: Iterable[str], encoder: EncoderConfig, count: int = 12) -> None:
         import torch
 
         from newsstance.model.encoder import load_encoder
 
         model, tokenizer = load_encoder(encoder)
         counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
-        frequent = sorted(word for word, times in counts.items() if times >= least)
+        frequent = sorted(word for word, times in counts.items() if times >= _LEAST)
         tokens = tokenizer(frequent, add_special_tokens=False)["input_ids"] if frequent else []
         single = [(word, ids[0]) for word, ids in zip(frequent, tokens, strict=True) if len(ids) == 1]
         self._words = [word for word, _ in single]
