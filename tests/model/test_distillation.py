@@ -92,7 +92,7 @@ def test_a_model_learns_soft_labels_that_contradict_the_labels(small_job, tmp_pa
         ({"consistency_weight": -1}, "consistency_weight=-1"),
         ({"consistency_weight": 0.5, "hidden_dropout": 0.0}, "compares two dropout masks, and there is no dropout"),
         ({"hidden_dropout": 1.0}, "hidden_dropout=1.0: must be at least 0 and below 1"),
-        ({"evaluations_per_epoch": 0}, "evaluations_per_epoch=0: must be at least 1"),
+        ({"evaluations_per_epoch": 0}, "evaluations_per_epoch=0: must be above 0"),
         ({"batch_size": 0}, "batch_size=0: must be at least 1"),
         ({"max_tokens_per_pass": 0}, "max_tokens_per_pass=0: must be at least 1"),
         ({"freeze_layers": -1}, "freeze_layers=-1: must be at least 0"),

@@ -176,7 +176,8 @@ class TrainerConfig:
         hidden_dropout: Dropout of the hidden states; null: what the encoder's own config says (0.1, mostly). Drawing
             the masks takes a tenth of a step on a CPU, and in a short training there is little to gain from them.
         precision: Number format of the matrix products; auto takes bf16 where the processor has it.
-        evaluations_per_epoch: How often the validation split is scored (and a checkpoint written).
+        evaluations_per_epoch: How often the validation split is scored (and a checkpoint written); 0.5 for every other
+            epoch.
         patience: Evaluations without a better validation macro-F1 before training stops.
         max_steps: Stop after so many steps; -1 for no limit.
     """
@@ -202,7 +203,7 @@ class TrainerConfig:
     attention_dropout: float = 0.0
     hidden_dropout: float | None = None
     precision: Precision = Precision.auto
-    evaluations_per_epoch: int = 2
+    evaluations_per_epoch: float = 2
     patience: int = 4
     max_steps: int = -1
 

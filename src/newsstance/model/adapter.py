@@ -192,9 +192,7 @@ def _factors(changes: Matrices, rank: int) -> dict[str, tuple[torch.Tensor, torc
     Of all singular values those are kept that are largest for the numbers they cost, in as many numbers as all matrices
     would take at ``rank``; every matrix keeps one.
     """
-    import torch
-
-    parts = {name: torch.linalg.svd(change, full_matrices=False) for name, change in changes.items()}
+    parts = {name: _singular_values(change) for name, change in changes.items()}
     ranks = _deal_ranks({name: (values, sum(changes[name].shape)) for name, (_, values, _) in parts.items()}, rank)
     factors = {}
     for name, (left, values, right) in parts.items():
@@ -202,6 +200,24 @@ def _factors(changes: Matrices, rank: int) -> dict[str, tuple[torch.Tensor, torc
         roots = values[:kept].sqrt()
         factors[name] = (roots[:, None] * right[:kept], left[:, :kept] * roots)
     return factors
+
+
+def _singular_values(change: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The thin singular value decomposition: U (out, k), the k singular values in falling order, V' (k, in).
+
+    By the eigenvectors of the product of ``change`` with itself, which a GPU finds fast. The product is taken in double
+    precision; only values far too small to be kept suffer.
+    """
+    import torch
+
+    wide = change.shape[0] <= change.shape[1]
+    short = (change if wide else change.T).double()
+    squares, vectors = torch.linalg.eigh(short @ short.T)
+    values = squares.flip(0).clamp(min=0).sqrt()
+    vectors = vectors.flip(1)
+    others = (vectors.T @ short) / values.clamp(min=torch.finfo(torch.float32).tiny)[:, None]
+    left, right = (vectors, others) if wide else (others.T, vectors.T)
+    return left.to(change.dtype), values.to(change.dtype), right.to(change.dtype)
 
 
 def _deal_ranks(values: dict[str, tuple[torch.Tensor, int]], rank: int) -> dict[str, int]:

@@ -32,7 +32,7 @@ def training_arguments(
     from newsstance.model.sampling import steps_an_epoch
 
     steps_per_epoch = steps_an_epoch(sentences, recipe.batch_size, processes())
-    interval = max(1, steps_per_epoch // recipe.evaluations_per_epoch)
+    interval = max(1, int(steps_per_epoch / recipe.evaluations_per_epoch))
     total = recipe.max_steps if recipe.max_steps > 0 else round(steps_per_epoch * recipe.epochs)
     return TrainingArguments(
         output_dir=str(checkpoints),

@@ -122,7 +122,6 @@ def _check_splits(splits: Splits) -> None:
 _AT_LEAST = {
     "batch_size": 1,
     "max_tokens_per_pass": 1,
-    "evaluations_per_epoch": 1,
     "patience": 1,
     "learning_rate": 0,
     "head_learning_rate": 0,
@@ -130,7 +129,7 @@ _AT_LEAST = {
     "consistency_weight": 0,
     "freeze_layers": 0,
 }
-_ABOVE_0 = ("epochs", "positive_weight")
+_ABOVE_0 = ("epochs", "evaluations_per_epoch", "positive_weight")
 _SHARES = ("warmup_share", "negative_share", "soft_label_weight")
 _SHORTEST_INPUT = 3
 """Tokens: two of them are special."""
