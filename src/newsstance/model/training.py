@@ -99,14 +99,23 @@ def train(
     goes_on = job.base_encoder != job.encoder
     before = block_matrices(load_encoder(job.base_encoder)[0] if goes_on and job.trainer.adapter_rank else model)
     _run_trainer(job, model, tokenizer, before, folder, watch=watch, tracked_in=tracked_in or folder)
-    classifier = _finish(job, model, tokenizer)
+    classifier = finish(job, model, tokenizer)
     if rank() == 0:
         with full_disk_named(folder):
-            _save(job, classifier, before, folder)
+            save(job, classifier, before, folder)
+            shutil.rmtree(folder / CHECKPOINTS)
     return classifier
 
 
-def _save(job: TrainingJob, classifier: StanceClassifier, before: Matrices, folder: Path) -> None:
+def save(job: TrainingJob, classifier: StanceClassifier, before: Matrices, folder: Path) -> None:
+    """Write the model, and its adapter where the job asks for one.
+
+    Args:
+        job: What was trained.
+        classifier: The model, from `finish`.
+        before: The encoder's matrices before training.
+        folder: Receives both.
+    """
     cut, metadata = job.trainer.adapter_rank, classifier.metadata
     (folder / FILE_NAME).unlink(missing_ok=True)  # of a former model: it must not speak for these weights
     shutil.rmtree(folder / ADAPTER, ignore_errors=True)
@@ -114,7 +123,6 @@ def _save(job: TrainingJob, classifier: StanceClassifier, before: Matrices, fold
         adapter = folder / ADAPTER
         save_adapter(classifier.model, before, adapter, rank=cut, encoder=job.base_encoder, metadata=metadata)
     classifier.save_pretrained(folder)
-    shutil.rmtree(folder / CHECKPOINTS)
 
 
 def is_trained(job: TrainingJob, folder: Path) -> bool:
@@ -201,8 +209,12 @@ def tokenize_splits(splits: Splits, tokenizer: PreTrainedTokenizerBase, soft_lab
     return tokenized
 
 
-def _finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> StanceClassifier:
-    """Calibrate the model on validation sentences, and describe it."""
+def finish(job: TrainingJob, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> StanceClassifier:
+    """Calibrate a trained model on the job's validation sentences, and describe it.
+
+    Raises:
+        DivergedError: Where its scores are no numbers.
+    """
     classifier = StanceClassifier(model, tokenizer)
     validation = final_sentences(job, "validation")
     scores = classifier.predict_proba([sentence.text for sentence in validation])
