@@ -3,10 +3,10 @@
     python scripts/train_on_gpu.py output=FOLDER [HYDRA OVERRIDES ...]
 
 A small model leaves a GPU waiting for Python. Here a whole step (forward, backward, clipping, AdamW) is recorded once
-for each length of input and replayed: 10,000 sentences a second and more on an H200 that other trainings shared. The
-data, the recipe and its order of sentences, the cut to the adapter's rank, the calibration and the files that are
-written are those of `newsstance train`; what differs is listed at `train`. Works with encoders of BERT's build, with
-trainer.matrices_only=true and trainer.adapter_rank, and without R-Drop. Without a GPU it trains too, slowly.
+for each length of input and replayed: 55,000 sentences a second on an H200. The data, the recipe and its order of
+sentences, the cut to the adapter's rank, the calibration and the files that are written are those of `newsstance
+train`; what differs is listed at `train`. Works with encoders of BERT's build, with trainer.matrices_only=true and
+trainer.adapter_rank, and without R-Drop. Without a GPU it trains too, slowly.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from newsstance.model.training_job import TrainingJob, check_job, of_final_epoch
 from newsstance.provenance import hash_json
 from newsstance.resources import configs_dir
 
-LONGEST = 96  # tokens; what a sentence has more is cut off
+LONGEST = 96  # tokens; what a sentence has more is cut off, as behind encoder.max_tokens
 STEP = 8  # inputs are padded to a multiple of so many tokens: a graph for each
 CUTS = 6  # to the adapter's rank, in the last 60% of the steps, the last one at the end
 FIRST_CUT = 0.4
@@ -76,10 +76,11 @@ def train(job: TrainingJob, folder: Path) -> None:
     model.to(device)
 
     texts = [sentence.text for sentence in job.splits["train"]]
-    tokens = tokenizer(texts, truncation=True, max_length=LONGEST)["input_ids"]
+    longest = min(LONGEST, int(tokenizer.model_max_length)) // STEP * STEP
+    tokens = tokenizer(texts, truncation=True, max_length=longest)["input_ids"]
     lengths = np.array([len(ids) for ids in tokens])
-    inputs = np.zeros((len(tokens), LONGEST), np.int32)
-    inputs[np.arange(LONGEST) < lengths[:, None]] = np.concatenate(tokens)
+    inputs = np.zeros((len(tokens), longest), np.int32)
+    inputs[np.arange(longest) < lengths[:, None]] = np.concatenate(tokens)
     targets = training_targets(job.splits["train"], job.trainer.soft_label_weight)
     training = Training(
         model,
@@ -146,7 +147,7 @@ class Training:
 
         Args:
             model: The classifier, on the device to train on.
-            inputs: Token ids of all sentences, (n, LONGEST), padded with 0.
+            inputs: Token ids of all sentences, (n, a multiple of STEP), padded with 0.
             targets: (n, 3), in [0, 1].
             batch_size: Sentences a step.
             dropout: Of the hidden states.
@@ -189,7 +190,7 @@ class Training:
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):  # first steps allocate what must not be allocated while recording
-            for length in (2 * STEP, LONGEST):
+            for length in (STEP, self.inputs.shape[1]):
                 for _ in range(2):
                     self._compute(length)
         torch.cuda.current_stream().wait_stream(aside)
@@ -199,7 +200,7 @@ class Training:
                 value.zero_()
         graphs: dict[int, torch.cuda.CUDAGraph] = {}
         pool = None
-        for length in range(STEP, LONGEST + 1, STEP):
+        for length in range(STEP, self.inputs.shape[1] + 1, STEP):
             graphs[length] = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graphs[length], pool=pool, capture_error_mode="thread_local"):
                 self._compute(length)
@@ -278,7 +279,7 @@ def _dropout(model: PreTrainedModel) -> float:
 
 def _batches(job: TrainingJob, lengths: np.ndarray) -> LengthGroupedBatches:
     recipe = job.trainer
-    return LengthGroupedBatches(
+    batches = LengthGroupedBatches(
         lengths.tolist(),
         recipe.batch_size,
         job.seed,
@@ -287,6 +288,9 @@ def _batches(job: TrainingJob, lengths: np.ndarray) -> LengthGroupedBatches:
         final=of_final_epochs(job, "train").tolist(),
         final_from=math.ceil(recipe.epochs) - recipe.final_epochs if recipe.final_epochs else None,
     )
+    if batches.drawn < recipe.batch_size:
+        sys.exit(f"trainer.batch_size={recipe.batch_size}: an epoch has {batches.drawn} sentences")
+    return batches
 
 
 def _for_ever(batches: LengthGroupedBatches) -> Iterator[np.ndarray]:
