@@ -390,7 +390,7 @@ def test_a_training_killed_behind_its_end_is_not_trained_further(
     train(the_job, tmp_path / "undisturbed")
 
     with monkeypatch.context() as killed:
-        killed.setattr("newsstance.model.training._finish", Mock(side_effect=KeyboardInterrupt))
+        killed.setattr("newsstance.model.training.finish", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             train(the_job, tmp_path / "model")
     train(the_job, tmp_path / "model")
