@@ -90,16 +90,25 @@ def stem_of_rows(name: str) -> str:
     return name.removesuffix(".jsonl") or name
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, survives_power_cut: bool = False) -> None:
     """Write ``text`` in one step, so that whoever reads the file meanwhile sees the old or the new one whole.
 
     Half characters, which names of files may hold, are written as JSON spells them.
+
+    Args:
+        path: The file.
+        text: What it is to hold.
+        survives_power_cut: Whether that holds for who reads it after a power cut, too; costs milliseconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_name(path)
     try:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        if survives_power_cut:
+            put_on_disk(partial)
         partial.replace(path)
+        if survives_power_cut:
+            put_on_disk(path.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -42,6 +42,7 @@ def jsonl(*rows: object) -> bytes:
         ('{"text": "half a character \\ud800"}', "lone surrogates"),
         ('{"text": "It denied it.", "note": "\\udfff"}', "lone surrogates"),
         ('{"text": "It denied it.", "n": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ('{"text": "It denied it.", "n": ' + "[" * 200 + "]" * 200 + "}", "nested too deeply"),
         ('{"html": "<html><body></body></html>"}', "no article text found"),
         ('{"text": "' + "a" * 3000 + '"}', "larger than 0.002 MB"),
     ],
@@ -128,6 +129,25 @@ def test_one_row_in_another_encoding_does_not_decide_for_the_others(tmp_path, re
     articles, rejects = read(path)
     assert [article.text for article in articles] == ["Zoë denied it."] * 2
     assert [(reject.row, reject.reason) for reject in rejects] == [(2, "not utf-8 text (set reader.encoding)")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_a_byte_order_mark_is_no_text_where_the_encoding_is_given_either(tmp_path, read, encoding, name):
+    text = "id,text\n1,It denied it.\n" if name.endswith("csv") else '{"id": "1", "text": "It denied it."}\n'
+    mark = "" if encoding == "utf-16" else "\ufeff"  # that encoder writes its own
+    (tmp_path / name).write_bytes((mark + text).encode(encoding))
+    articles, rejects = read(tmp_path / name, encoding=encoding)
+    assert [article.id for article in articles] == ["1"]
+    assert not rejects
+
+
+def test_a_member_is_found_behind_much_that_looks_like_one(tmp_path, read):
+    """Copied at each false start, it took half a minute."""
+    damaged = gzip.compress(os.urandom(9000))[:4000] + b"\xff" * 60 + b"\x1f\x8b\x08" * 200_000
+    (tmp_path / "rows.jsonl.gz").write_bytes(damaged)
+    _, rejects = read(tmp_path / "rows.jsonl.gz")
+    assert len(rejects) == 1
 
 
 def test_wrong_encoding_given_is_a_reject(tmp_path, read):

@@ -235,6 +235,8 @@ def test_ids_of_files_that_differ_in_their_suffix_stay_apart(tmp_path, read, pag
     (tmp_path / "a.html").write_text(page)
     write_jsonl(tmp_path / "b.jsonl")
     assert [a.id for a in read(tmp_path)[0]] == ["a.html", "a.txt", "n-1", "n-2"]
+    (tmp_path / "a.txt.md").write_text("It denied it, too.")
+    assert [a.id for a in read(tmp_path)[0]] == ["a.html", "a.txt", "a.txt.md", "n-1", "n-2"]
 
 
 def test_glob_and_a_file_whose_name_looks_like_one(tmp_path, read):

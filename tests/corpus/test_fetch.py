@@ -375,6 +375,7 @@ def test_by_git(world, tmp_path, capsys):
     [
         ("sources.yaml", "commit:", "commmit:", "commit, repository, text are needed"),
         ("sources.yaml", COMMIT, "main", "40 hex digits"),
+        ("sources.yaml", "repository: ", "repository: --upload-pack=", "the address of a git repository was expected"),
         ("sources.yaml", "text_file", "run_script", "unknown rule 'run_script'"),
         ("checksums/letters.sha256", "letters/", "../", "leads out of the repository"),
         ("letters.jsonl", '"start": 0', '"start": "x"', "letters.jsonl, row 1: is no stand-off annotation"),

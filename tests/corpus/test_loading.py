@@ -10,6 +10,7 @@ import pytest
 
 from newsstance.configuration.groups import CorpusConfig
 from newsstance.corpus.loading import data_hash, load_corpus
+from newsstance.corpus.tables import MAX_RECORD_BYTES
 from newsstance.errors import InputError
 from newsstance.stances import Stance
 
@@ -105,6 +106,11 @@ def test_without_doc_each_row_is_an_article_that_keeps_its_name(tmp_path):
     assert one.items() <= other.items()
 
 
+def test_places_that_pandas_made_numbers_with_a_point_are_read(tmp_path):
+    (tmp_path / "c.csv").write_text("doc,i,text,labels\na,3.0,Rain fell.,\na,4.0,Snow fell.,denial\n")
+    assert [sentence.i for sentence in load(tmp_path / "c.csv")] == [3, 4]
+
+
 def test_without_i_rows_stand_in_order_within_their_article(tmp_path):
     rows = [{"doc": doc, "text": "Rain fell.", "labels": []} for doc in "abab"]
     assert [(s.doc, s.i) for s in load(write(tmp_path / "c.jsonl", *rows))] == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
@@ -125,7 +131,10 @@ def test_without_i_rows_stand_in_order_within_their_article(tmp_path):
         ({"text": "Rain.", "stances": [DENIAL]}, "source 'Mayor Ilsa Brandt' does not stand in the sentence"),
         ({"text": "Rain.", "stances": [], "labels": ["denial"]}, "labels say denial, stances say none"),
         ({"text": "Rain.", "denial": "maybe"}, "denial is 'maybe', yes or no"),
-        ({"text": "Rain \ud800.", "labels": []}, "half of a surrogate pair"),
+        ({"text": "Rain \ud800.", "labels": []}, "text holds half of a surrogate pair"),
+        ({"text": "Rain.", "labels": [], "note": {"by": ["\udfff"]}}, "note holds half of a surrogate pair"),
+        ({"text": "Rain.", "labels": [0.02, 0.97, 0.01]}, "labels is [0.02, 0.97, 0.01]: numbers say yes or no"),
+        ({"text": "Rain.", "labels": [0, 1, 2]}, "numbers say yes or no"),
         ([1], "is a JSON list"),
     ],
 )
@@ -147,6 +156,9 @@ def test_bad_record_names_file_and_row(tmp_path, record, message):
         ("c.jsonl.gz", b"not gzip", "the compressed file is broken"),
         ("c.csv", b"text,labels\nRain.\n", "row 1: has more or fewer cells"),
         ("c.csv", b"text,labels\nR\xe9ne.,\n", "is not UTF-8"),
+        ("c.csv", b"text,labels\n" + b" " * (MAX_RECORD_BYTES + 9), "nothing behind it was read"),
+        ("c.jsonl", b'{"text": "Rain.", "labels": [], "i": ' + b"1" * 5000 + b"}", "row 1: is not JSON"),
+        ("c.json", b'[{"text": "Rain.", "labels": [], "i": ' + b"1" * 5000 + b"}]", "is not JSON"),
         ("c.parquet", b"PAR1", "is not a Parquet file"),
         ("c.pdf", b"x", "no labelled sentences can be read from a file of this kind"),
     ],

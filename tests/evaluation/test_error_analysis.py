@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from newsstance.configuration.groups import EncoderConfig
-from newsstance.evaluation.attributions import attribute_words
+from newsstance.evaluation.attributions import _per_word, attribute_words
 from newsstance.evaluation.embedder import Embedder
 from newsstance.evaluation.error_analysis import analyse_errors, error_kind
 from newsstance.evaluation.label_errors import suspect_labels
@@ -97,6 +97,13 @@ def test_no_suspects_where_a_label_has_no_example() -> None:
 @pytest.fixture(scope="module")
 def classifier(tiny_model: Path) -> StanceClassifier:
     return StanceClassifier.from_pretrained(tiny_model)
+
+
+def test_each_token_counts_for_one_word():
+    sentence = "Well ... it's no."
+    offsets = [[0, 0], [0, 4], [5, 8], [9, 13], [14, 17], [0, 0]]  # "..." and "no." are one token each
+    words = _per_word(sentence, offsets, [9.0, 1.0, 2.0, 3.0, 4.0, 9.0])
+    assert [(word.word, word.value) for word in words] == [("Well", 1.0), ("...", 2.0), ("it's", 3.0), ("no", 4.0)]
 
 
 def test_attributions_cover_the_words_and_add_up(classifier: StanceClassifier) -> None:

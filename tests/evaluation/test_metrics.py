@@ -142,3 +142,13 @@ def test_impossible_outputs_are_refused():
         Output.from_scores(np.array([[0.1, 0.2, np.nan]]), [0.5] * 3)
     with pytest.raises(ValueError, match="upside down"):
         Estimate(0.5, 0.6, 0.4)
+
+
+def test_a_resample_without_a_label_has_no_macro_average():
+    """One article alone carries S, and S is always missed: no data with S in it gives more than two thirds."""
+    gold = indicators([[A, D], [A, D], [A, D], [S]] + [[A, D]] * 8)
+    predicted = gold.copy()
+    predicted[3] = False
+    output, docs = Output(predicted), [f"doc-{n}" for n in range(12)]
+    _, macro = label_metrics(gold, output, sample_metrics(gold, output, ArticleBootstrap(docs, resamples=500)))
+    assert macro.f1.value == macro.f1.low == macro.f1.high == pytest.approx(2 / 3)

@@ -10,12 +10,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
 from newsstance.display import LABEL_STYLES
+from newsstance.errors import InputError
 from newsstance.evaluation.error_analysis import analyse_errors
 from newsstance.evaluation.figures import Estimate
 from newsstance.evaluation.report import (
@@ -27,7 +29,7 @@ from newsstance.evaluation.report import (
     write_report,
 )
 from newsstance.evaluation.result import Evaluation, Prediction
-from newsstance.evaluation.storage import load_evaluation
+from newsstance.evaluation.storage import load_evaluation, save_evaluation
 from newsstance.stances import LABELS, to_indicators
 
 HOSTILE = "<script>document.title='owned'</script> \"quoted\" & <img src=x onerror=alert(1)> {{ 7 * 7 }}"
@@ -80,6 +82,17 @@ def test_json_and_predictions_load_again(evaluation_of: EvaluationOf, tmp_path: 
     loaded = load_evaluation(tmp_path)
     assert loaded.model.macro.f1 == evaluation.model.macro.f1
     assert loaded.predictions == evaluation.predictions
+
+
+def test_a_killed_evaluation_leaves_no_figures_beside_the_predictions_of_another(
+    evaluation_of: EvaluationOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_evaluation(evaluation_of(), tmp_path)
+    monkeypatch.setattr("newsstance.evaluation.storage.to_json", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        save_evaluation(evaluation_of(), tmp_path)
+    with pytest.raises(InputError, match="no evaluation"):
+        load_evaluation(tmp_path)
 
 
 def test_thresholds_stand_with_what_they_cost(evaluation_of: EvaluationOf) -> None:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from types import SimpleNamespace
+from unittest.mock import Mock
 from xml.etree import ElementTree
 
 import numpy as np
@@ -134,6 +135,13 @@ def test_each_export_is_recorded_with_its_parity(exported):
     int8 = record.find("onnxruntime", "int8")
     assert int8.largest_score_difference > fp32.largest_score_difference
     assert int8.sound == (int8.largest_score_difference <= 0.02 and int8.same_labels >= 0.995)
+
+
+def test_what_is_being_exported_anew_is_not_sound_meanwhile(copied, monkeypatch):
+    monkeypatch.setattr("newsstance.model.export.export_onnx", Mock(side_effect=KeyboardInterrupt))
+    assert ExportRecord.load(copied).find("onnxruntime", "fp32").sound
+    assert main(["export", f"model={copied}", "format=onnx", "parity_sentences=1"]) == 130
+    assert ExportRecord.load(copied).find("onnxruntime", "fp32") is None
 
 
 def test_an_fp32_export_with_other_scores_is_not_kept(tiny_model, tmp_path, monkeypatch, capsys):

@@ -145,6 +145,28 @@ def test_sentences_given_as_such_have_no_summaries(tmp_path):
     ]
 
 
+def test_one_file_leaves_no_summaries_and_pages_of_a_former_job(articles, tmp_path):
+    out = tmp_path / "out.jsonl"
+    run(articles, tmp_path, path=str(out), max_pages=3)
+    assert (tmp_path / "articles-out.jsonl").exists()
+    sentences = tmp_path / "sentences.jsonl"
+    sentences.write_text('{"id": "s", "sentence": "The firm admits it."}\n')
+    run(sentences, tmp_path, path=str(out), max_pages=1)
+    assert not (tmp_path / "articles-out.jsonl").exists()
+    assert len(list((tmp_path / "pages-out").glob("*.html"))) == 1
+
+
+def test_overwriting_leaves_alone_what_a_manifest_names_outside_the_folder(articles, tmp_path):
+    out, thesis = tmp_path / "out", tmp_path / "thesis.tex"
+    run(articles, tmp_path, path=str(out), html=False)
+    thesis.write_text("mine")
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["shards"][0]["files"] += [{"name": str(thesis)}, {"name": "../thesis.tex"}]
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    run(articles, tmp_path, path=str(out), html=False, only_stances=True, overwrite=True)
+    assert thesis.read_text() == "mine"
+
+
 def test_an_input_of_which_nothing_can_be_read_is_an_error_and_leaves_no_manifest(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text("{broken\n{broken\n")

@@ -211,8 +211,11 @@ def _name_files(paths: Iterable[Path], root: Path) -> list[InputFile]:
 
 def _ids(names: list[str]) -> list[str]:
     """Ids are paths below the root without suffixes; files that differ only in their suffixes keep them."""
-    times = Counter(_stem(name) for name in names)
-    return [_stem(name) if times[_stem(name)] == 1 else name for name in names]
+    ids = [_stem(name) for name in names]
+    while len(set(ids)) < len(ids):  # again where a whole name is another's without suffix: a.txt, a.html, a.txt.md
+        times = Counter(ids)
+        ids = [id if times[id] == 1 else name for id, name in zip(ids, names, strict=True)]
+    return ids
 
 
 def _stem(name: str) -> str:

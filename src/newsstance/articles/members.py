@@ -58,23 +58,22 @@ class Members:
         if not self._compression:
             return False
         magic = _GZIP if self._compression == "gzip" else _ZSTANDARD
-        data = bytes(self._kept[1:])
+        data, behind = bytes(self._kept[1:]), 0  # bytes are looked at once: each may start what looks like a member
         while True:
-            place = data.find(magic)
+            place = data.find(magic, behind)
             if place < 0:
                 chunk = self._packed.read(_CHUNK)
                 if not chunk:
                     return False
-                data = data[-len(magic) :] + chunk
+                data, behind = data[max(behind, len(data) - len(magic)) :] + chunk, 0
                 continue
-            if len(data) - place < _LOOK and (chunk := self._packed.read(_CHUNK)):
-                data = data[place:] + chunk
+            if len(data) - place < _LOOK and (chunk := self._packed.read(_LOOK)):
+                data, behind = data[place:] + chunk, 0
                 continue
-            data = data[place:]
-            if self._starts_well(data):
-                self._inflater, self._rest, self._kept = None, data, bytearray()
+            if self._starts_well(data[place : place + _LOOK]):
+                self._inflater, self._rest, self._kept = None, data[place:], bytearray()
                 return True
-            data = data[1:]
+            behind = place + 1
 
     def _inflate(self, data: bytes, size: int) -> bytes:
         assert self._inflater is not None

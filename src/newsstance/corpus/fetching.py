@@ -170,7 +170,7 @@ def fetch_by_git(source: Source, folder: Path, progress: Progress) -> dict[str, 
         clone.mkdir(parents=True, exist_ok=True)
         if not (clone / "HEAD").exists():
             _git(clone, "init", "--quiet", "--bare")
-        _git(clone, "fetch", "--quiet", "--depth=1", source.repository, source.commit)
+        _git(clone, "fetch", "--quiet", "--depth=1", "--", source.repository, source.commit)
     problems: dict[str, str] = {}
     for path in source.files:
         if path in wrong:

@@ -46,7 +46,11 @@ class RecordParser:
 
     def parse(self, row: Row) -> Parsed:
         """Turn ``row`` into a sentence; without ``doc`` it is its own article, without ``i`` it stands in order."""
-        problems: list[str] = []
+        problems = [
+            f"{_storable(name)} holds half of a surrogate pair, which no file can store"
+            for name, value in row.values.items()
+            if _holds_half_a_character((name, value))
+        ]
         used = self.columns.items() if self.labelled else [(n, c) for n, c in self.columns.items() if n in _UNLABELLED]
         missing = [column for name, column in used if column not in row.values]
         if missing:
@@ -77,8 +81,6 @@ class RecordParser:
             return ""
         if not text.strip():
             problems.append(f"{column} is empty")
-        elif any("\ud800" <= character <= "\udfff" for character in text):
-            problems.append(f"{column} holds half of a surrogate pair, which no file can store")
         return text
 
     def _doc(self, row: Row, text: str, problems: list[str]) -> str:
@@ -151,6 +153,9 @@ class RecordParser:
             problems.append(f"labels is a {type(items).__name__}, a list or text was expected")
             return []
         if len(items) == len(LABELS) and all(isinstance(item, bool | int | float) for item in items):
+            if not all(item in (0, 1) for item in items):
+                problems.append(f"labels is {_short(items)}: numbers say yes or no (1 or 0), no scores or classes")
+                return []
             items = [label for label, present in zip(LABELS, items, strict=True) if present]
         labels = [self._label(item, problems) for item in items if item != ""]
         return list(dict.fromkeys(label for label in labels if label is not None))
@@ -176,9 +181,26 @@ class RecordParser:
         return None
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _holds_half_a_character(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.isascii() and _HALF.search(value) is not None
+    if isinstance(value, Mapping):
+        return any(map(_holds_half_a_character, value.items()))
+    return isinstance(value, list | tuple) and any(map(_holds_half_a_character, value))
+
+
+def _storable(name: Any) -> str:
+    return str(name).encode("utf-8", "backslashreplace").decode()
+
+
 def _whole_number(value: Any) -> int | None:
     try:
-        number = int(value) if not isinstance(value, bool) and float(value) == int(float(value)) else -1
+        text_or_number = float(value) if isinstance(value, str) and not value.strip().isdecimal() else value  # "3.0"
+        whole = not isinstance(value, bool) and float(value) == int(float(value))
+        number = int(text_or_number) if whole else -1
     except (TypeError, ValueError, OverflowError):
         return None
     return number if number >= 0 else None
@@ -194,7 +216,7 @@ def _yes_or_no(value: Any) -> bool | None:
 def _from_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text
 
 

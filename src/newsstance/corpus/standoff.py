@@ -168,6 +168,8 @@ def _source(path: Path, name: str, entry: Any) -> Source:
         raise InputError.at(path, f"{name}.text: rule and file are needed")
     if not re.fullmatch(r"[0-9a-f]{40}", str(entry["commit"])):
         raise InputError.at(path, f"{name}.commit: the 40 hex digits of a commit were expected")
+    if not isinstance(entry["repository"], str) or entry["repository"].startswith("-"):
+        raise InputError.at(path, f"{name}.repository: the address of a git repository was expected")
     return Source(name, **entry, files=_checksums(path.parent / "checksums" / f"{name}.sha256"))
 
 

@@ -106,7 +106,7 @@ def _parse_line(path: Path, number: int, line: bytes, fault: Fault) -> Iterator[
         values = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as error:
         fault(InputError.at(path, f"is not UTF-8 text (byte {error.start} of the row)", row=number))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits, too
         fault(InputError.at(path, f"is not JSON: {error}", row=number, remedy="one JSON object a line"))
     else:
         yield from _as_row(path, number, values, fault)
@@ -128,11 +128,22 @@ def _read_json(path: Path, fault: Fault) -> Iterator[Row]:
     with _open(path) as file:
         try:
             records = json.loads(file.read().decode("utf-8-sig"))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             fault(InputError.at(path, f"is not JSON: {error}"))
             return
     for number, values in enumerate(records, 1):
         yield from _as_row(path, number, values, fault)
+
+
+class _LineTooLongError(Exception):
+    """A line that would fill the memory."""
+
+
+def _bounded(file: IO[str]) -> Iterator[str]:
+    while line := file.readline(MAX_RECORD_BYTES + 1):
+        if len(line) > MAX_RECORD_BYTES:
+            raise _LineTooLongError(f"the line is longer than {MAX_RECORD_BYTES:,} characters")
+        yield line
 
 
 def _read_csv(path: Path, fault: Fault) -> Iterator[Row]:
@@ -140,7 +151,7 @@ def _read_csv(path: Path, fault: Fault) -> Iterator[Row]:
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     csv.field_size_limit(MAX_RECORD_BYTES)
     with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file, delimiter=delimiter, strict=True)
+        rows = csv.DictReader(_bounded(file), delimiter=delimiter, strict=True)
         number = 0
         while True:
             number += 1
@@ -149,6 +160,9 @@ def _read_csv(path: Path, fault: Fault) -> Iterator[Row]:
             except UnicodeDecodeError as error:
                 fault(InputError.at(path, f"is not UTF-8 text: {error.reason}", row=number))
                 return  # the decoder has lost its place
+            except _LineTooLongError as error:
+                fault(InputError.at(path, f"{error}; nothing behind it was read", row=number))
+                return
             except csv.Error as error:
                 fault(InputError.at(path, f"is not CSV: {error}", row=number))
                 continue

@@ -47,7 +47,7 @@ def attribute_words(
         steps: Points of the path integral; more are more exact and slower.
 
     Returns:
-        The words in their order; punctuation counts as words.
+        The words in their order; a run of punctuation counts as a word.
 
     Raises:
         ModuleNotFoundError: Where captum is not installed (extra ``explain``).
@@ -75,11 +75,12 @@ def attribute_words(
 
 
 def _per_word(sentence: str, offsets: list[list[int]], values: list[float]) -> list[WordAttribution]:
-    words = []
-    for match in re.finditer(r"\w+(?:[’'-]\w+)*|[^\w\s]", sentence):
-        inside = [
-            v for (a, b), v in zip(offsets, values, strict=True) if a < b and a < match.end() and b > match.start()
-        ]
-        if inside:
-            words.append(WordAttribution(match.start(), match.end(), match.group(), sum(inside)))
-    return words
+    """The sums of the tokens' values over words; a token that covers several counts for the one it covers most of."""
+    words = list(re.finditer(r"\w+(?:[’'-]\w+)*|[^\w\s]+", sentence))
+    sums: dict[int, float] = {}
+    for (start, end), value in zip(offsets, values, strict=True):
+        covered = [min(end, word.end()) - max(start, word.start()) for word in words]
+        if covered and max(covered) > 0:
+            best = covered.index(max(covered))
+            sums[best] = sums.get(best, 0.0) + value
+    return [WordAttribution(words[n].start(), words[n].end(), words[n].group(), sums[n]) for n in sorted(sums)]

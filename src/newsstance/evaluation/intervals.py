@@ -11,7 +11,6 @@ Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapters 8 and 13
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -85,10 +84,3 @@ def two_sided_p(differences: Floats) -> float:
         return math.nan
     tail = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     return float(min(1.0, 2 * (tail + 1) / (len(differences) + 1)))
-
-
-def nan_mean(values: Floats) -> Floats:
-    """Mean over the last axis of the values that are defined; NaN where none is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmean(values, axis=-1), dtype=float)

@@ -1,7 +1,8 @@
 """Metrics of multi-label predictions, on the data and on every resample of its articles.
 
 Point values follow scikit-learn (``zero_division=0``), with one departure: a label that the gold never carries has no
-F1, recall, average precision or MCC (NaN instead of 0), and macro averages leave it out.
+figures (NaN instead of 0), and macro averages leave it out. A resample that lacks a label which the data carries has no
+macro averages: those of fewer labels are figures of something else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from newsstance.evaluation.figures import NO_LABEL, Confusion, Curve, Estimate, Metrics
-from newsstance.evaluation.intervals import ArticleBootstrap, Floats, estimate, nan_mean
+from newsstance.evaluation.intervals import ArticleBootstrap, Floats, estimate
 from newsstance.stances import LABELS, Label, to_indicators
 
 Booleans = npt.NDArray[np.bool_]
@@ -95,7 +96,7 @@ def sample_metrics(gold: Booleans, output: Output, bootstrap: ArticleBootstrap) 
     counts = totals[:, :-4].reshape(len(totals), len(LABELS), 4)
     labels = _from_counts(counts)
     labels["average_precision"] = _sample_average_precision(gold, output.scores, bootstrap)
-    macro = {metric: nan_mean(labels[metric]) for metric in METRICS}
+    macro = {metric: _macro(labels[metric]) for metric in METRICS}
     pooled = counts.sum(axis=1)
     overall = {
         "micro_f1": _ratio(2 * pooled[:, 0], 2 * pooled[:, 0] + pooled[:, 1] + pooled[:, 2]),
@@ -150,6 +151,14 @@ def confusion(gold: Booleans, predicted: Booleans) -> Confusion:
     counts[-1, :-1] = extra[~missed.any(axis=1)].sum(axis=0)
     counts[-1, -1] = (~gold.any(axis=1) & ~predicted.any(axis=1)).sum()
     return Confusion([*LABELS, NO_LABEL], counts.tolist())
+
+
+def _macro(samples: Floats) -> Floats:
+    """The mean over the labels that the data (row 0) carries. *Shape:* ``(1 + resamples,)``."""
+    carried = ~np.isnan(samples[0])
+    if not carried.any():
+        return np.full(len(samples), np.nan)
+    return np.asarray(samples[:, carried].mean(axis=1), dtype=float)
 
 
 def _cells(gold: Booleans, predicted: Booleans) -> Booleans:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from newsstance.errors import InputError
 from newsstance.evaluation.result import Evaluation, Prediction
+from newsstance.writing import partial_name, write_text
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -22,9 +23,16 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> dict[str, Path]:
     """Write ``evaluation.json`` and ``predictions.jsonl`` into ``folder``; returns name → path."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {"evaluation": folder / EVALUATION_FILE, "predictions": folder / PREDICTIONS_FILE}
-    paths["evaluation"].write_text(to_json(evaluation), encoding="utf-8")
-    with paths["predictions"].open("w", encoding="utf-8") as file:
-        file.writelines(prediction_lines(evaluation.predictions))
+    # The figures go first and come last: those of one evaluation never lie beside the predictions of another.
+    paths["evaluation"].unlink(missing_ok=True)
+    partial = partial_name(paths["predictions"])
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.writelines(prediction_lines(evaluation.predictions))
+        partial.replace(paths["predictions"])
+    finally:
+        partial.unlink(missing_ok=True)
+    write_text(paths["evaluation"], to_json(evaluation))
     return paths
 
 

@@ -92,6 +92,8 @@ def write_file(job: Job, places: Places, watch: Watch) -> Desk:
         desk = Desk(sink, rejects, pages, watch.found, watch)
         for _ in _work(job, desk, Cursor(), shard_sentences=None):
             pass
+    if places.predictions != STDOUT:
+        pages.remove_others()
     return desk
 
 

@@ -78,7 +78,11 @@ def export_model(checked: Checked, config: ExportConfig) -> ExportRecord:
     kept = earlier.files if earlier and earlier.key == metadata.key else ()
     record = ExportRecord(metadata.key, len(checked.sentences), kept, library_versions())
     for backend, precision in _steps(config):
-        _write(checked, backend, precision)
+        if precision != "bf16":  # computed from the file of fp32
+            name = export.FILES[backend, precision]
+            record = replace(record, files=tuple(file for file in record.files if file.file != name))
+            record.save(checked.folder)  # what is being written anew is not sound yet
+            _write(checked, backend, precision)
         record = _check(checked, record, config, ExportedFile(export.FILES[backend, precision], backend, precision))
     return record
 

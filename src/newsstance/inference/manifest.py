@@ -74,8 +74,10 @@ class Manifest:
         }
         lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in record.items()]
         shards = ",\n".join(f"    {json.dumps(shard, ensure_ascii=False)}" for shard in self.shards)
-        write_text(folder / MANIFEST, "{\n" + "".join(lines) + f'  "shards": [\n{shards}\n  ]\n}}\n')
-        put_on_disk(folder / MANIFEST)
+        if cursor.rejects_size:
+            put_on_disk(folder / REJECTS)
+        whole = "{\n" + "".join(lines) + f'  "shards": [\n{shards}\n  ]\n}}\n'
+        write_text(folder / MANIFEST, whole, survives_power_cut=True)
 
     @classmethod
     def load(cls, folder: Path) -> Manifest | None:
@@ -137,12 +139,14 @@ def _remove(folder: Path, manifest: Manifest) -> None:
     """Remove ``manifest`` and what it names, and the same of the parts below ``folder``."""
     (folder / MANIFEST).unlink()
     for path in (*manifest.files, *manifest.pages, REJECTS):
-        if ".." not in Path(path).parts:
+        if ".." not in Path(path).parts and not Path(path).is_absolute():  # the manifest may be anybody's
             (folder / path).unlink(missing_ok=True)
     for part in sorted(path.parent for path in folder.glob(f"part-*/{MANIFEST}")):
         below = Manifest.load(part)
         if below is not None:
             _remove(part, below)
+    for path in (path for part in folder.glob("part-*/") for path in _shards_in(part)):
+        path.unlink()  # of a part that was killed before its manifest named it
 
 
 def remove_unfinished(folder: Path, manifest: Manifest) -> None:

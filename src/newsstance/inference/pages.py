@@ -39,6 +39,12 @@ class Pages:
         write_text(self.folder / name, render_article_view(scored.article, scored.rows, model_id))
         self.names.append(name)
 
+    def remove_others(self) -> None:
+        """Remove the pages that a former job has left."""
+        for path in (self.folder / self._below).glob("*.html"):
+            if f"{self._below}/{path.name}" not in self._taken:
+                path.unlink()
+
     def _new_name(self, article_id: str) -> str:
         """A name that no page of the job has; what an earlier job left under it is replaced."""
         safe = re.sub(r"[^\w.-]+", "_", article_id)

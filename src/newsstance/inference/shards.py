@@ -88,6 +88,8 @@ class RowFiles:
         self._rows.commit()
         if self._article_rows is not None:
             self._article_rows.commit()
+        elif self.predictions != STDOUT:
+            self.summaries.unlink(missing_ok=True)  # of a former job
         return [(Path(path), rows) for path, rows in self._written.items() if path != STDOUT]
 
     def discard(self) -> None:

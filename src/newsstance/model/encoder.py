@@ -53,8 +53,8 @@ def load_encoder(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load the encoder and its tokenizer.
 
-    The classification head (one logit per label of `LABELS`) is fresh, unless the encoder is a stance classifier
-    already, such as ``encoder=shipped``, whose head is kept.
+    The classification head (one logit per label of `LABELS`) is fresh, unless the encoder is a classifier with as many
+    outputs already, such as ``encoder=shipped``, whose head is kept.
 
     Args:
         config: The encoder.

@@ -81,6 +81,8 @@ def train(
     """
     if is_trained(job, folder):
         LOG.info("model %s: unchanged config and data, reusing it", folder)
+        if rank() == 0:
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # of a run that was killed behind its end
         return StanceClassifier.from_pretrained(folder)
     check_job(job)
     from transformers import set_seed

@@ -12,6 +12,9 @@ from newsstance.articles.formats import NumberedRow, Row, RowSettings
 from newsstance.articles.formats.lines import bounded_lines, open_lines
 from newsstance.articles.inflating import Content
 
+_DEEPEST = 100
+"""Levels of a row: what is read must be written again, where fewer may be left on Python's stack."""
+
 
 def read_jsonl(content: Content, settings: RowSettings) -> Iterator[NumberedRow]:
     """Yield the objects of a JSON Lines file with their line numbers; blank lines are passed over.
@@ -37,6 +40,8 @@ def _parse(line: str, encoding: str) -> Row | UnreadableError:
         return error if "null" in str(error) else UnreadableError(f"not {encoding} text (set reader.encoding)")
     try:
         row: Any = json.loads(line)
+        if line.count("{") + line.count("[") > _DEEPEST and _depth(row) > _DEEPEST:
+            raise RecursionError
         if "\\ud" in line.lower():  # an escape may stand for half a character, which no output file can hold
             check_characters(json.dumps(row, ensure_ascii=False))
     except UnreadableError as error:
@@ -48,3 +53,16 @@ def _parse(line: str, encoding: str) -> Row | UnreadableError:
     if not isinstance(row, dict):
         return UnreadableError(f"a JSON object was expected, found {type(row).__name__}")
     return row if encoding == UTF8 else {**row, "encoding": encoding}
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth

@@ -29,10 +29,20 @@ def open_lines(content: Content, encoding: str | None, newline: str) -> tuple[io
         UnreadableError: Where the content is binary.
     """
     sample = content.peek()
-    encoding = encoding or encoding_by_mark(sample) or _encoding_of_lines(sample)
+    marked = encoding_by_mark(sample)
+    if encoding is None or (marked is not None and encoding in _WITHOUT_MARK[marked]):
+        encoding = marked or _encoding_of_lines(sample)
     errors = "strict" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
     stream = io.TextIOWrapper(content.stream, encoding, errors=errors, newline=newline)
     return stream, UTF8 if encoding == "utf-8-sig" else encoding
+
+
+_WITHOUT_MARK = {
+    "utf-8-sig": {UTF8},
+    "utf-16": {"utf-16-le", "utf-16-be"},
+    "utf-32": {"utf-32-le", "utf-32-be"},
+}
+"""Encodings that take a byte order mark for a character, by those that do not."""
 
 
 def bounded_lines(lines: io.TextIOWrapper, content: Content, limit: int) -> Iterator[str | UnreadableError]:

@@ -29,6 +29,8 @@ def swap_names(passage: Passage, random: Random) -> Passage | None:
         return None
     whole = f"{passage.context} {passage.text}"
     pool = [name for name in word_lists().names[_gender(whole)] if name.split()[-1] not in whole]
+    if not pool:
+        return None
     swaps: dict[str, str] = {}
     for name in dict.fromkeys(named):
         if len(swaps) // 2 == len(pool):
