@@ -145,8 +145,8 @@ def _remove(folder: Path, manifest: Manifest) -> None:
         below = Manifest.load(part)
         if below is not None:
             _remove(part, below)
-    for path in (path for part in folder.glob("part-*/") for path in _shards_in(part)):
-        path.unlink()  # of a part that was killed before its manifest named it
+    for unnamed in [path for part in folder.glob("part-*/") for path in _shards_in(part)]:
+        unnamed.unlink()  # of a part that was killed before its manifest named it
 
 
 def remove_unfinished(folder: Path, manifest: Manifest) -> None:
