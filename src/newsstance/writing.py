@@ -39,7 +39,7 @@ def output_file(path: str | None, stem: str, parquet: bool, folder: Path) -> str
         folder: The run's folder, for None.
 
     Raises:
-        InputError: Where Parquet is asked for on stdout, or the path is a URL.
+        InputError: Where Parquet is asked for on stdout or in gzip, or the path is empty or a URL.
     """
     if path == STDOUT:
         if parquet:
@@ -49,6 +49,8 @@ def output_file(path: str | None, stem: str, parquet: bool, folder: Path) -> str
     if path is None:
         return str(folder / name)
     given = on_disk(path)
+    if parquet and given.suffix == ".gz":
+        raise InputError(f"output={path}: output.format=parquet packs by itself (give a name that ends in .parquet)")
     return str(given / name if names_folder(path) else given)
 
 
@@ -68,8 +70,10 @@ def on_disk(path: str) -> Path:
     """Where the user's ``output=path`` lies.
 
     Raises:
-        InputError: Where it is a URL.
+        InputError: Where it is empty or a URL.
     """
+    if not path:
+        raise InputError("output= is empty: give a file or folder")
     if "://" in path:
         raise InputError(f"output={path}: URLs cannot be written to (give a file or folder, and copy it there)")
     return Path(at_home(path))
@@ -166,6 +170,8 @@ def open_writer(path: str | Path, schema: pyarrow.Schema | None = None) -> RowWr
         schema: Column types for Parquet; guessed from the first portion where it is None.
     """
     if str(path) == STDOUT:
+        if sys.stdout is None:
+            raise InputError("output=-: stdout is closed")
         return StdoutWriter()
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

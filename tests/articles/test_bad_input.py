@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -99,6 +100,33 @@ def test_rows_before_the_cut_of_a_gzip_file_are_read(tmp_path, read):
     articles, rejects = read(path)
     assert 0 < len(articles) < 20_000
     assert rejects[-1].reason == "the compressed file is cut off"
+
+
+@pytest.mark.parametrize("packer", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+def test_rows_before_damage_are_read_in_a_small_file_too(tmp_path, read, packer):
+    rows = [{"text": f"The ministry denied claim {i}, {os.urandom(20).hex()}."} for i in range(300)]
+    path = tmp_path / "rows.jsonl.packed"
+    path.write_bytes(packer(jsonl(*rows)) + packer(jsonl(*rows))[:-500])
+    articles, rejects = read(path)
+    assert len(articles) >= 290  # of Zstandard, the last 512 bytes before the damage are lost
+    assert "the compressed file is" in rejects[-1].reason
+
+
+def test_a_quote_left_open_says_how_many_lines_are_lost_with_it(tmp_path, read):
+    lines = [f"{i},They denied {i}.\n" for i in range(9)]
+    lines[5] = '5,"They denied 5.\n'
+    (tmp_path / "rows.csv").write_text("id,text\n" + "".join(lines))
+    articles, rejects = read(tmp_path / "rows.csv")
+    assert [article.id for article in articles] == ["0", "1", "2", "3", "4"]
+    assert [reject.row for reject in rejects] == [7]
+    assert "the 3 lines behind it" in rejects[0].reason
+
+
+def test_csv_with_columns_of_one_name_is_a_reject(tmp_path, read):
+    (tmp_path / "rows.csv").write_text("id,text,text\n1,It denied it.,No.\n")
+    articles, rejects = read(tmp_path / "rows.csv")
+    assert not articles
+    assert "columns of the same name: text" in rejects[0].reason
 
 
 def test_line_too_long_is_passed_over_but_ends_a_compressed_file(tmp_path, read):

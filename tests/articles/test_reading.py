@@ -239,6 +239,19 @@ def test_ids_of_files_that_differ_in_their_suffix_stay_apart(tmp_path, read, pag
     assert [a.id for a in read(tmp_path)[0]] == ["a.html", "a.txt", "a.txt.md", "n-1", "n-2"]
 
 
+def test_folders_of_our_own_runs_are_left_out_below_a_folder(tmp_path, read, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "outputs" / "predict" / "1"
+    run.mkdir(parents=True)
+    for name in ("run.json", "config.yaml", "predictions.jsonl", "pages/a.html"):
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).write_text('{"text": "It denied it."}\n')
+    (tmp_path / "a.txt").write_text("It denied it.")
+    for typed in (".", "**/*", f"{tmp_path}/**"):
+        assert [a.id for a in read(typed)[0]] == ["a"]
+    assert len(read(run / "predictions.jsonl")[0]) == 1
+
+
 def test_glob_and_a_file_whose_name_looks_like_one(tmp_path, read):
     for name in ("x/1.txt", "x/y/2.txt", "[1].txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -34,6 +34,36 @@ def test_a_text_that_hydra_cannot_parse_is_taken_literally():
     assert expand_shorthands(["input=my [old] file.txt"], PredictConfig) == ["input='my [old] file.txt'"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("input=2024_05", "input='2024_05'"),
+        ("input=1e5", "input='1e5'"),
+        ("input=true", "input='true'"),
+        ("input= a.txt", "input=' a.txt'"),
+        ("input=2023_12,b", "input='2023_12',b"),
+        ("input=a.txt", "input=a.txt"),
+        ("input='2024'", "input='2024'"),
+        ("seed=2_0", "seed=2_0"),
+    ],
+)
+def test_a_text_that_hydra_takes_for_something_else_is_taken_literally(typed, expected):
+    assert expand_shorthands([typed], PredictConfig) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("corpus=invented", "the command has no corpus; its groups are backend, reader, engine"),
+        ("+trainer=debug", "the command has no trainer"),
+        ("backend=null", "a config is needed, such as auto"),
+    ],
+)
+def test_groups_that_a_command_does_not_have_and_no_group_are_refused(typed, message):
+    with pytest.raises(InputError, match=message):
+        expand_shorthands([typed], PredictConfig)
+
+
 def test_a_sweep_over_configs_and_paths_together_is_refused():
     with pytest.raises(InputError, match="mixes configs"):
         expand_shorthands(["corpus=invented,my.jsonl"], TrainConfig)

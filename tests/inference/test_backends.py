@@ -137,6 +137,24 @@ def test_each_export_is_recorded_with_its_parity(exported):
     assert int8.sound == (int8.largest_score_difference <= 0.02 and int8.same_labels >= 0.995)
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("onnxruntime", "model.onnx"),
+        ("onnxruntime", "tokenizer.json"),
+        pytest.param(
+            "openvino",
+            "openvino_model.bin",
+            marks=pytest.mark.skipif(find_spec("openvino") is None, reason="needs openvino"),
+        ),
+    ],
+)
+def test_a_damaged_export_is_one_line_that_names_the_file(copied, name, file):
+    (copied / file).write_bytes((copied / file).read_bytes()[:300])
+    with pytest.raises(InputError, match=r"cannot be loaded.*newsstance export"):
+        load_backend(str(copied), BackendConfig(name=name))
+
+
 def test_what_is_being_exported_anew_is_not_sound_meanwhile(copied, monkeypatch):
     monkeypatch.setattr("newsstance.model.export.export_onnx", Mock(side_effect=KeyboardInterrupt))
     assert ExportRecord.load(copied).find("onnxruntime", "fp32").sound

@@ -115,6 +115,20 @@ def test_one_string_is_refused(tiny_model):
 
 
 @pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["It denied it.", None], "sentence 1 is a NoneType"),
+        ([0.5], "sentence 0 is a float"),
+        ({"text": "It denied it."}, "not a dict"),
+        (np.array([["a", "b"]]), "one column"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused(tiny_model, given, message):
+    with pytest.raises(TypeError, match=message):
+        StanceClassifier.from_pretrained(tiny_model).predict_proba(given)
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [("./nowhere", "no such folder"), ("latest", "newsstance pipeline"), ("nowhere", "no such folder")],
 )

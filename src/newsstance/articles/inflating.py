@@ -16,6 +16,8 @@ from newsstance.articles.article import UnreadableError
 from newsstance.articles.inputs import InputFile
 
 BUFFER = 1 << 16
+_PIECE = 1 << 9
+"""Unpacked bytes read at a time."""
 _GZIP = b"\x1f\x8b"
 _ZSTANDARD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 """A frame with data, or one to skip (RFC 8878, section 3.1)."""
@@ -98,6 +100,8 @@ def open_content(file: InputFile) -> Iterator[Content]:
             yield Content(stream)
         return
     if file.path is None:
+        if sys.stdin is None:
+            raise UnreadableError("stdin is closed")
         yield Content(io.BufferedReader(_Source(sys.stdin.buffer), BUFFER))
         return
     if not file.named and not file.is_regular:
@@ -116,17 +120,31 @@ class _Source(io.RawIOBase):
 
     def __init__(self, inner: _Readable | BinaryIO) -> None:
         self._inner = inner
+        self._fault: UnreadableError | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        try:
-            data = self._inner.read(len(buffer))
-        except EOFError as error:
-            raise UnreadableError("the compressed file is cut off") from error
-        except (zlib.error, OSError) as error:  # pyarrow raises OSError for damaged and cut-off files alike
-            what = "cut off" if "runcated" in str(error) else "damaged"
-            raise UnreadableError(f"the compressed file is {what}: {error}") from error
-        buffer[: len(data)] = data
-        return len(data)
+        if self._fault is not None:
+            raise self._fault
+        taken = 0
+        while taken < len(buffer):  # a little at a time: what is read before damage is not lost with it
+            try:
+                data = self._inner.read(min(_PIECE, len(buffer) - taken))
+            except EOFError as error:
+                self._fault = UnreadableError("the compressed file is cut off")
+                self._fault.__cause__ = error
+            except (zlib.error, OSError) as error:  # pyarrow raises OSError for damaged and cut-off files alike
+                what = "cut off" if "runcated" in str(error) else "damaged"
+                self._fault = UnreadableError(f"the compressed file is {what}: {error}")
+                self._fault.__cause__ = error
+            if self._fault is not None:
+                if taken:
+                    return taken
+                raise self._fault
+            if not data:
+                break
+            buffer[taken : taken + len(data)] = data
+            taken += len(data)
+        return taken

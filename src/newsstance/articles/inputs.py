@@ -112,6 +112,8 @@ def find_inputs(typed: str) -> list[InputFile]:
     if not glob.has_magic(typed):
         raise InputError.at(typed, "no such file or folder", remedy="check input=")
     matches = sorted(Path(match) for match in glob.iglob(typed, recursive=True))  # noqa: PTH207  Path.glob takes no absolute ones
+    if "**" in typed:
+        matches = _outside_runs(matches, root=_fixed_part(typed))
     files = [found for match in matches for found in (_files_below(match) if _is_folder(match) else [match])]
     if not files:
         raise InputError.at(typed, "the glob matches no file", remedy="check input=, and quote it for the shell")
@@ -165,7 +167,10 @@ def _state(file: InputFile) -> str:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    """All files below ``folder`` that are not hidden, sorted by path. Links to folders are not followed."""
+    """All files below ``folder`` that are not hidden, sorted by path. Links to folders are not followed.
+
+    The folders of our own runs below it are left out: what they hold is no news.
+    """
     found: list[Path] = []
 
     def pass_over(error: OSError) -> None:
@@ -174,9 +179,30 @@ def _files_below(folder: Path) -> list[Path]:
         LOG.warning("%s: the folder cannot be listed and is left out (%s)", error.filename, error.strerror)
 
     for parent, folders, names in os.walk(folder, onerror=pass_over):
+        if Path(parent) != folder and set(names) >= _RUN:
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(parent) / name for name in names if not name.startswith(".")]
     return sorted(found)
+
+
+_RUN = {"run.json", "config.yaml"}
+"""Files of a run's folder."""
+
+
+def _outside_runs(paths: list[Path], root: Path) -> list[Path]:
+    """``paths`` without those in folders of our own runs below ``root``."""
+    is_run: dict[Path, bool] = {}
+
+    def in_run(path: Path) -> bool:
+        if path == root or root not in path.parents:
+            return False
+        if path not in is_run:
+            is_run[path] = all((path / name).is_file() for name in _RUN) or in_run(path.parent)
+        return is_run[path]
+
+    return [path for path in paths if not in_run(path.parent if path.is_file() else path)]
 
 
 def _check_listable(folder: Path) -> None:

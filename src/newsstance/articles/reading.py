@@ -59,14 +59,18 @@ def read_files(
     return _read_files(files, config, reject, start)
 
 
+_MOST = 1_000_000
+"""Megabytes of a record, or seconds for one."""
+
+
 def _check(config: ReaderConfig) -> None:
     unknown = sorted(set(config.columns) - set(FIELDS))
     if unknown:
         raise InputError(f"reader.columns: no field {', '.join(unknown)}; the fields are {', '.join(FIELDS)}")
-    if config.max_record_mb <= 0:
-        raise InputError(f"reader.max_record_mb must be above 0, not {config.max_record_mb:g}")
-    if config.timeout <= 0:
-        raise InputError(f"reader.timeout must be above 0, not {config.timeout:g}")
+    for name in ("max_record_mb", "timeout"):
+        value = getattr(config, name)
+        if not 0 < value <= _MOST:  # also where it is no number
+            raise InputError(f"reader.{name} must be above 0 and at most {_MOST:,}, not {value:g}")
     if config.workers is not None and config.workers < 0:
         raise InputError(f"reader.workers must be 0 or more, or null, not {config.workers}")
     if config.workers_after < 0:

@@ -24,6 +24,10 @@ def run(config: ExportConfig, run: Run) -> None:
     from newsstance.model.location import find_model
 
     formats_of(config)
+    if config.parity_sentences < 1:
+        raise InputError(
+            f"parity_sentences={config.parity_sentences}: give 1 or more sentences to check the exports on"
+        )
     source = Path(find_model(config.model))
     classifier = StanceClassifier.from_pretrained(str(source))
     if classifier.metadata is None:

@@ -33,16 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from newsstance.commands.completion import complete
 
         return complete(words[1:])
+    if words[0] == "corpus" and (len(words) == 1 or words[1] in {"-h", "--help"}):
+        print(overview("corpus "))
+        return EXIT_OK
     command, rest = find_command(words)
     if command is None:
         return _unknown_command(words)
     return _run(command, rest)
 
 
-def overview() -> str:
-    """The text of ``newsstance --help``."""
-    width = max(len(command.name) for command in COMMANDS)
-    lines = [f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS]
+def overview(start: str = "") -> str:
+    """The text of ``newsstance --help``; of the commands only those whose names start with ``start``."""
+    shown = [command for command in COMMANDS if command.name.startswith(start)]
+    width = max(len(command.name) for command in shown)
+    lines = [f"  {command.name:<{width}}  {command.summary}" for command in shown]
     return "\n".join(
         [
             "usage: newsstance COMMAND [key=value ...]",

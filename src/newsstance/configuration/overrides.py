@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString
 from hydra.errors import HydraException
 
+from newsstance.configuration.groups import GROUPS
 from newsstance.configuration.keys import shorthand, takes_any_key, text_keys
 from newsstance.errors import InputError
 from newsstance.resources import configs_dir
@@ -38,7 +39,8 @@ def expand_shorthands(arguments: Sequence[str], schema: type[Any], config_dirs: 
     expanded: list[str] = []
     for typed in _gather_positional(arguments, getattr(schema, "POSITIONAL", None)):
         argument = typed.replace("from=", "source=", 1) if typed.startswith("from=") else typed  # ``from`` is a keyword
-        key, separator, _ = argument.partition("=")
+        key, separator, text = argument.partition("=")
+        _refuse_group(key.lstrip("+"), text, schema)
         field = shorthand(schema, key) if separator else None
         if field is not None:
             expanded += _expand(argument, key, field, [configs_dir(), *config_dirs])
@@ -46,6 +48,18 @@ def expand_shorthands(arguments: Sequence[str], schema: type[Any], config_dirs: 
             readable = _in_grammar(argument, is_text=key in text_keys(schema))
             expanded.append(f"++{readable}" if takes_any_key(schema, key) else readable)
     return expanded
+
+
+def _refuse_group(key: str, text: str, schema: type[Any]) -> None:
+    """Raise `InputError` on a config group that the command does not have, or that is to be none."""
+    if key not in GROUPS:
+        return
+    if key not in schema.__dataclass_fields__:
+        own = ", ".join(group for group in GROUPS if group in schema.__dataclass_fields__)
+        raise InputError(f"{key}={text}: the command has no {key}; its groups are {own or 'none'}")
+    if text == "null":
+        options = ", ".join(group_options(key, [configs_dir()]))
+        raise InputError(f"{key}=null: a config is needed, such as {options}")
 
 
 def _in_grammar(argument: str, *, is_text: bool) -> str:
@@ -58,12 +72,23 @@ def _in_grammar(argument: str, *, is_text: bool) -> str:
     if not separator or argument.startswith("-"):
         return argument
     try:
-        OverridesParser.create().parse_override(argument)
+        override = OverridesParser.create().parse_override(argument)
     except HydraException as error:
         if is_text:
             return f"{key}={_quote(text)}"
         raise InputError(f"{argument}: not a value that can be read ({str(error).splitlines()[0]})") from error
-    return argument
+    return f"{key}={_as_typed(text, override.value())}" if is_text else argument
+
+
+def _as_typed(text: str, value: Any) -> str:
+    """``text``, quoted where it would not be taken as it was typed: ``2024_05`` is a folder and no number."""
+    if isinstance(value, ChoiceSweep):
+        items = text.split(",")
+        if not value.list or len(items) != len(value.list):
+            return text
+        return ",".join(map(_as_typed, items, value.list))
+    is_changed = isinstance(value, (bool, int, float)) or (isinstance(value, str) and text != text.strip())
+    return _quote(text) if is_changed else text
 
 
 def _gather_positional(arguments: Sequence[str], key: str | None) -> list[str]:

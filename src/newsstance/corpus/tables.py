@@ -156,6 +156,11 @@ def _read_csv(path: Path, fault: Fault) -> Iterator[Row]:
         while True:
             number += 1
             try:
+                header = rows.fieldnames or []
+                if len(set(header)) < len(header):
+                    twice = next(name for name in header if list(header).count(name) > 1)
+                    fault(InputError.at(path, f"has two columns called {twice!r}"))
+                    return
                 values = next(rows, None)
             except UnicodeDecodeError as error:
                 fault(InputError.at(path, f"is not UTF-8 text: {error.reason}", row=number))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -27,6 +28,18 @@ if TYPE_CHECKING:
 
 TOKENS_PER_BATCH = {Precision.fp32: 512, Precision.bf16: 1024, Precision.int8: 1024}
 """Batches that stay in a core's cache: narrower numbers take less of it (figures: ``docs/inference.md``)."""
+
+
+@contextlib.contextmanager
+def damage_named(file: Path) -> Iterator[None]:
+    """Inside, whatever a runtime raises is about ``file``: they have no common error for one that is damaged."""
+    try:
+        yield
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        remedy = "run `newsstance export` again, or take backend=torch"
+        raise InputError.at(file, f"cannot be loaded: {reason}", remedy=remedy) from error
+
 
 Windows = list[Sequence[int]]
 """Token ids of a sentence: in one piece where it is short enough for the model, else in several that overlap."""
@@ -57,7 +70,8 @@ class ExportedClassifier(ABC):
         self.model_id = metadata.model_id
         self.key = metadata.key
         self.classes_ = LABELS
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        with damage_named(folder / "tokenizer.json"):
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._longest = longest = metadata.max_tokens
         self._tokenizer.enable_truncation(longest, stride=min(WINDOW_OVERLAP, longest // 4))
         self._tokenizer.no_padding()

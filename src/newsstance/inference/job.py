@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -133,8 +134,12 @@ def _check(output: OutputConfig, engine: EngineConfig) -> None:
         raise InputError(f"engine=ray writes shards: give a folder, not output={output.path}")
     for name in ("shard_sentences", "part_mb"):
         value = getattr(output, name)
-        if value is not None and value <= 0:
-            raise InputError(f"output.{name} must be above 0, not {value:g}")
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"output.{name} must be a number above 0, not {value:g}")
+    for name in ("max_pages", "max_rejects"):
+        value = getattr(output, name)
+        if value is not None and value < 0:
+            raise InputError(f"output.{name} must be 0 or more, not {value}")
 
 
 def _predict_into_file(job: Job, sizes: list[int | None], places: Places) -> PredictionSummary:

@@ -8,7 +8,7 @@ import numpy as np
 
 from newsstance.configuration.groups import BackendConfig
 from newsstance.errors import InputError
-from newsstance.inference.exported_backend import ExportedClassifier
+from newsstance.inference.exported_backend import ExportedClassifier, damage_named
 
 
 class OnnxClassifier(ExportedClassifier):
@@ -26,7 +26,8 @@ class OnnxClassifier(ExportedClassifier):
         # Both keep memory for each shape that they have seen, and lengths differ from batch to batch.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
-        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        with damage_named(file):
+            self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         self._names = [node.name for node in self._session.get_inputs()]
 
     def _logits(self, inputs: dict[str, np.ndarray]) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.cores import cores
 from newsstance.errors import InputError
-from newsstance.inference.exported_backend import ExportedClassifier
+from newsstance.inference.exported_backend import ExportedClassifier, damage_named
 from newsstance.model.batching import padded
 from newsstance.model.cpu import primitives_kept
 
@@ -36,7 +36,7 @@ class OpenVinoClassifier(ExportedClassifier):
             "INFERENCE_PRECISION_HINT": "bf16" if backend.precision is Precision.bf16 else "f32",
         }
         self._local = threading.local()
-        with primitives_kept(KEPT_PRIMITIVES):
+        with primitives_kept(KEPT_PRIMITIVES), damage_named(file):
             self._compiled = openvino.Core().compile_model(file, "CPU", options)
             self._names = [node.get_any_name() for node in self._compiled.inputs]
             # Its first call sets up what all share. Two threads that do so at once wait for each other for ever: one

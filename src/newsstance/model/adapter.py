@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -132,7 +133,9 @@ def merge_adapter(folder: Path, encoder: EncoderConfig) -> tuple[PreTrainedModel
     with _fresh_head_untold():
         model, tokenizer = load_encoder(encoder)
     try:
-        merged: Any = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of transformers, about what peft asks it for
+            merged: Any = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError.at(folder, f"does not fit the encoder {encoder.name}: {reason}") from error

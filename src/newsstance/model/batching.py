@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +19,16 @@ def unique_sentences(sentences: Sequence[str]) -> tuple[list[str], np.ndarray]:
 
     Returns:
         The distinct sentences in order of first occurrence, and for each given sentence its index in them, shape (n,).
+
+    Raises:
+        TypeError: Where one is no text, or ``sentences`` is a table or mapping, of which names would be read.
     """
+    if isinstance(sentences, Mapping) or getattr(sentences, "ndim", 1) != 1:
+        raise TypeError(f"a list of sentences was expected, not a {type(sentences).__name__} (give one column of it)")
+    wrong = next((place for place, sentence in enumerate(sentences) if not isinstance(sentence, str)), None)
+    if wrong is not None:
+        kind = type(list(sentences)[wrong]).__name__
+        raise TypeError(f"sentence {wrong} is a {kind}, text was expected")
     places: dict[str, int] = {}
     index = [places.setdefault(s if s.strip() else ".", len(places)) for s in sentences]
     return list(places), np.asarray(index, dtype=np.int64)

@@ -25,6 +25,8 @@ def find_model(name: str) -> str:
     Raises:
         InputError: Where there is no such folder and ``name`` cannot be a hub id.
     """
+    if not name:
+        raise InputError("model= is empty: give 'shipped', 'latest', a folder or a hub id")
     if name == SHIPPED:
         from newsstance.model.shipped import shipped_model
 

@@ -38,7 +38,7 @@ def read_csv(content: Content, settings: RowSettings) -> Iterator[NumberedRow]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield number, UnreadableError(f"broken CSV: {error}")
+            yield number, UnreadableError(f"broken CSV: {error}{lines.taken_in()}")
             continue
         except UnreadableError as error:
             yield number, error
@@ -47,6 +47,9 @@ def read_csv(content: Content, settings: RowSettings) -> Iterator[NumberedRow]:
             continue
         if header is None:
             header = [name.strip() for name in fields]
+            if len(set(header)) < len(header):
+                twice = next(name for name in header if header.count(name) > 1)
+                raise UnreadableError(f"columns of the same name: {twice}")
             settings.check_columns(header)
             continue
         yield number, _to_row(header, fields, encoding)
@@ -60,7 +63,7 @@ def _to_row(header: list[str], fields: list[str], encoding: str) -> dict[str, st
     except UnreadableError as error:
         return error if "null" in str(error) else UnreadableError(f"not {encoding} text (set reader.encoding)")
     row = dict(zip(header, fields, strict=True))
-    return row if encoding == UTF8 else row | {"encoding": encoding}
+    return row if encoding == UTF8 else {"encoding": encoding} | row
 
 
 def _delimiter(header: str, settings: RowSettings) -> str:
@@ -75,11 +78,16 @@ class _RecordLines:
     """Lines for the csv module that stop one record, however many lines it takes, at ``limit`` characters."""
 
     def __init__(self, lines: Iterator[str | UnreadableError], limit: int) -> None:
-        self._lines, self._limit, self._size = lines, limit, 0
+        self._lines, self._limit, self._size, self._count = lines, limit, 0, 0
         self._pushed_back: list[str] = []
 
     def start_record(self) -> None:
-        self._size = 0
+        self._size = self._count = 0
+
+    def taken_in(self) -> str:
+        """Says of a broken record how many lines are lost with it."""
+        behind = self._count - 1
+        return f", and with it the {behind:,} lines behind it, which its open quote takes in" if behind > 0 else ""
 
     def starting_with(self, line: str) -> Iterable[str]:
         self._pushed_back = [line] if line else []
@@ -93,6 +101,7 @@ class _RecordLines:
         if isinstance(line, UnreadableError):
             raise line
         self._size += len(line)
+        self._count += 1
         if self._size > self._limit:
             raise UnreadableError(too_large(self._limit))
         return line

@@ -52,7 +52,7 @@ def _parse(line: str, encoding: str) -> Row | UnreadableError:
         return UnreadableError(f"broken JSON: {error}")
     if not isinstance(row, dict):
         return UnreadableError(f"a JSON object was expected, found {type(row).__name__}")
-    return row if encoding == UTF8 else {**row, "encoding": encoding}
+    return row if encoding == UTF8 else {"encoding": encoding, **row}
 
 
 def _depth(value: Any) -> int:
