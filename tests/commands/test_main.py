@@ -12,6 +12,8 @@ from hydra.errors import HydraException
 from newsstance.commands.main import main
 from newsstance.commands.messages import one_line
 from newsstance.commands.table import COMMANDS
+from newsstance.configuration import commands
+from newsstance.configuration.groups import GROUPS
 from newsstance.errors import InputError
 from newsstance.resources import configs_dir
 
@@ -36,6 +38,13 @@ def test_help_lists_every_command(capsys):
     assert all(command.name in shown for command in COMMANDS)
 
 
+def test_help_of_the_corpus_commands_lists_them(capsys):
+    assert main(["corpus", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "corpus split" in shown
+    assert "predict" not in shown
+
+
 def test_help_imports_no_heavy_library():
     heavy = {"torch", "transformers", "datasets", "sklearn", "hydra", "spacy"}
     code = (
@@ -51,7 +60,10 @@ def test_each_command_shows_its_keys_groups_and_examples(command, capsys):
     assert main([*command.name.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"usage: newsstance {command.name}" in shown
-    assert "trainer: " in shown
+    own = getattr(commands, command.schema).__dataclass_fields__
+    assert [group for group in GROUPS if f"\n{group}: " in shown.partition("Keys")[0]] == [
+        group for group in GROUPS if group in own
+    ]
     assert command.examples[0] in shown
 
 
@@ -70,7 +82,7 @@ def test_each_command_shows_its_keys_groups_and_examples(command, capsys):
         (["compare"], "runs must be given"),
         (["evaluate", "model=latest"], "newsstance pipeline"),
         (["evaluate", "model=./nowhere"], "no such folder"),
-        (["pipeline", "backend=openvino"], "Could not override 'backend'"),
+        (["pipeline", "backend=openvino"], "the command has no backend; its groups are corpus, encoder, trainer"),
         (["predict", "--experimental-rerun", "x.pickle"], "pickle"),
         (["export", "format=tflite"], "the formats are onnx"),
         (["train", "hydra.run.dir=/dev/null/x"], "/dev/null/x"),

@@ -135,7 +135,7 @@ def _check(output: OutputConfig, engine: EngineConfig) -> None:
     for name in ("shard_sentences", "part_mb"):
         value = getattr(output, name)
         if value is not None and not 0 < value < math.inf:
-            raise InputError(f"output.{name} must be a number above 0, not {value:g}")
+            raise InputError(f"output.{name} must be above 0, not {value:g}")
     for name in ("max_pages", "max_rejects"):
         value = getattr(output, name)
         if value is not None and value < 0:
