@@ -22,14 +22,18 @@ from typing import Any
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from newsstance.commands.messages import one_line
 from newsstance.commands.train import training_job
 from newsstance.configuration import resolvers
 from newsstance.configuration.commands import TrainConfig
+from newsstance.configuration.groups import TrainerConfig
 from newsstance.configuration.typed import to_typed
+from newsstance.errors import InputError
 from newsstance.model.adapter import block_matrices, cut_to_rank
 from newsstance.model.encoder import encoder_layers, freeze, freeze_all_but_matrices, load_encoder
 from newsstance.model.sampling import LengthGroupedBatches
@@ -46,17 +50,37 @@ FIRST_CUT = 0.4
 
 
 def main() -> None:
-    resolvers.register()
-    with initialize_config_dir(str(configs_dir()), version_base=None):
-        config = to_typed(compose("train", ["experiment=shipped_model", *sys.argv[1:]]), TrainConfig)
-    if config.output is None:
-        sys.exit("give output=FOLDER")
-    job = training_job(config)
-    check_job(job)
-    recipe = job.trainer
-    if not recipe.matrices_only or recipe.adapter_rank is None or recipe.consistency_weight:
-        sys.exit("needs trainer.matrices_only=true, trainer.adapter_rank and trainer.consistency_weight=0")
-    train(job, Path(config.output))
+    if {"-h", "--help"} & set(sys.argv):
+        sys.exit(__doc__)
+    try:
+        resolvers.register()
+        with initialize_config_dir(str(configs_dir()), version_base=None):
+            config = to_typed(compose("train", ["experiment=shipped_model", *sys.argv[1:]]), TrainConfig)
+        if config.output is None:
+            sys.exit("give output=FOLDER")
+        job = training_job(config)
+        check_job(job)
+        check_follows(job.trainer)
+        train(job, Path(config.output).expanduser())
+    except (InputError, HydraException, OSError) as error:
+        explained = one_line(error)
+        if explained is None:
+            raise
+        sys.exit(explained[0])
+
+
+def check_follows(recipe: TrainerConfig) -> None:
+    """See that the script can follow ``recipe``.
+
+    Raises:
+        InputError: Where it cannot.
+    """
+    needed = {"matrices_only": True, "consistency_weight": 0, "positive_weight": 1, "attention_dropout": 0}
+    for name, value in needed.items():
+        if getattr(recipe, name) != value:
+            raise InputError(f"trainer.{name}={getattr(recipe, name)}: this script follows {value} only")
+    if recipe.adapter_rank is None:
+        raise InputError("trainer.adapter_rank=null: this script needs one")
 
 
 def train(job: TrainingJob, folder: Path) -> None:
@@ -69,6 +93,8 @@ def train(job: TrainingJob, folder: Path) -> None:
     torch.manual_seed(job.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer = load_encoder(job.encoder, job.trainer.attention_dropout, job.trainer.hidden_dropout)
+    if model.config.model_type != "bert" or model.config.hidden_act != "gelu":
+        raise InputError(f"encoder={job.encoder.name}: this script computes encoders of BERT's build with GELU only")
     before = block_matrices(model)
     dropout = float(job.trainer.hidden_dropout if job.trainer.hidden_dropout is not None else _dropout(model))
     freeze(model, embeddings=True, layers=job.trainer.freeze_layers)
@@ -77,6 +103,8 @@ def train(job: TrainingJob, folder: Path) -> None:
 
     texts = [sentence.text for sentence in job.splits["train"]]
     longest = min(LONGEST, int(tokenizer.model_max_length)) // STEP * STEP
+    if longest < STEP:
+        raise InputError(f"encoder.max_tokens={job.encoder.max_tokens}: this script needs {STEP} or more")
     tokens = tokenizer(texts, truncation=True, max_length=longest)["input_ids"]
     lengths = np.array([len(ids) for ids in tokens])
     inputs = np.zeros((len(tokens), longest), np.int32)
@@ -289,7 +317,7 @@ def _batches(job: TrainingJob, lengths: np.ndarray) -> LengthGroupedBatches:
         final_from=math.ceil(recipe.epochs) - recipe.final_epochs if recipe.final_epochs else None,
     )
     if batches.drawn < recipe.batch_size:
-        sys.exit(f"trainer.batch_size={recipe.batch_size}: an epoch has {batches.drawn} sentences")
+        raise InputError(f"trainer.batch_size={recipe.batch_size}: an epoch has {batches.drawn} sentences")
     return batches
 
 

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import date
 
 import pytest
 
@@ -91,6 +92,7 @@ def test_stdout_whose_reader_has_gone_does_not_hide_the_error(monkeypatch):
     [
         ({"a": float("nan"), "b": ["é", (float("inf"), 1.5)]}, '{"a": null, "b": ["é", [null, 1.5]]}'),
         ({"a": float("-inf"), "b": "\ud800"}, '{"a": null, "b": "\\ud800"}'),
+        ({"day": date(2026, 11, 27)}, '{"day": "2026-11-27"}'),
     ],
 )
 def test_a_line_is_json_and_utf8(row, line):

@@ -181,14 +181,15 @@ def open_writer(path: str | Path, schema: pyarrow.Schema | None = None) -> RowWr
 def to_line(row: Mapping[str, Any]) -> str:
     """A row as one line of JSON.
 
-    NaN and infinity, which JSON lacks, become null; lone surrogates are escaped, since UTF-8 cannot hold them.
+    NaN and infinity, which JSON lacks, become null; lone surrogates are escaped, since UTF-8 cannot hold them; dates
+    and other values of Parquet become text.
     """
     try:
-        text = json.dumps(row, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(row, ensure_ascii=False, allow_nan=False, default=str)
     except ValueError:
         row = _without_nan(row)
-        text = json.dumps(row, ensure_ascii=False)
-    return text if text.isascii() or _is_encodable(text) else json.dumps(row)
+        text = json.dumps(row, ensure_ascii=False, default=str)
+    return text if text.isascii() or _is_encodable(text) else json.dumps(row, default=str)
 
 
 def _without_nan(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -261,11 +262,16 @@ def test_wrong_hash_of_a_row_is_not_believed(world):
     assert len(world.unmatched()) == 1
 
 
-def test_nothing_to_rebuild_is_an_error(world, capsys):
+def test_nothing_to_rebuild_is_an_error_and_leaves_what_was_rebuilt(world, capsys):
+    assert world.over_files() == 0
+    before = (world.output / "letters.jsonl").read_bytes()
+    assert before
+    shutil.rmtree(world.output / "_sources")
     for path in ("bulletins.csv", "letters/a b.txt"):
         (world.upstream / path).unlink()
     assert world.over_files() == 2
     assert "no row could be rebuilt" in capsys.readouterr().err
+    assert (world.output / "letters.jsonl").read_bytes() == before
 
 
 def test_over_http_and_again_without_a_request(world, server, capsys):
@@ -388,6 +394,17 @@ def test_faulty_annotations_are_one_line_errors(world, capsys, name, old, new, m
     path.write_text(path.read_text().replace(old, new))
     assert world.over_files() == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_span_outside_its_sentence_is_not_believed(world, capsys):
+    path = world.annotations / "letters.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    stance = next(stance for row in rows for stance in row["stances"])
+    stance["cue"] = [0, 9000]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert world.over_files() == 0
+    (unmatched,) = world.output.parent.rglob("unmatched.jsonl")
+    assert "lies outside the sentence" in unmatched.read_text()
 
 
 def test_document_id_cannot_leave_the_folder(world, tmp_path):

@@ -79,6 +79,7 @@ def test_folder_and_glob_leave_hidden_files_out(tmp_path):
         ({"labels": []}, ()),
         ({"acknowledgement": 0, "denial": "true", "third_party_skepticism": None}, ("denial",)),
         ({"stances": [], "labels": []}, ()),
+        ({"labels": "", "denial": 1}, ("denial",)),
     ],
 )
 def test_forms_of_labels(tmp_path, fields, labels):
@@ -90,6 +91,12 @@ def test_foreign_columns_and_labels(tmp_path):
     names = {"text": "sent", "doc": "url", "labels": "tag"}
     (sentence,) = load(path, columns=names, label_map={"DEN": "denial", "OPINION": None})
     assert (sentence.doc, sentence.text, sentence.labels) == ("u", "No, she said.", ("denial",))
+
+
+def test_foreign_labels_that_are_numbers(tmp_path):
+    path = write(tmp_path / "c.jsonl", {"text": "No, she said.", "labels": [1]}, {"text": "Rain.", "labels": [0]})
+    found = load(path, label_map={"0": None, "1": "denial"})
+    assert [sentence.labels for sentence in found] == [("denial",), ()]
 
 
 def test_foreign_yes_no_columns(tmp_path):

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from newsstance.commands.evaluate import read_sentences, shipped_corpus
+from newsstance.commands.evaluate import _learned, read_sentences, shipped_corpus
 from newsstance.commands.main import main
 from newsstance.configuration.groups import CorpusConfig, EncoderConfig, EvaluationConfig, Neighbours
+from newsstance.corpus.loading import data_hash, load_corpus
+from newsstance.corpus.splitting import split_by_article
 from newsstance.errors import InputError
 from newsstance.evaluation.behaviour import run_behaviour_suite
 from newsstance.evaluation.evaluate import Subject, evaluate_model
 from newsstance.evaluation.storage import load_evaluation, save_evaluation, to_json
+from newsstance.model.metadata import ModelMetadata
 from newsstance.stances import LABELS, LabelledSentence, Stance, from_scores
 
 PATTERNS = {
@@ -122,6 +125,38 @@ def test_what_a_reader_must_know_is_noted():
     assert "No sentence carries acknowledgement" in notes
     with pytest.raises(InputError, match="no sentences"):
         evaluate_model(FakeClassifier(), [], [], config)
+
+
+@pytest.mark.parametrize(("field", "value"), [("resamples", -1), ("threshold", 7.0)])
+def test_figures_that_cannot_be_are_errors(field, value):
+    config = EvaluationConfig(**{"baselines": [], "behaviour": False, "error_analysis": False, field: value})
+    with pytest.raises(InputError, match=rf"evaluation\.{field}"):
+        evaluate_model(FakeClassifier(), corpus(20), [], config)
+
+
+def test_extra_fields_that_are_no_numbers_are_null(tmp_path):
+    rows = [dataclasses.replace(row, extra={"weight": float("nan")}) for row in corpus(20)]
+    config = EvaluationConfig(baselines=[], behaviour=False, error_analysis=False, resamples=0)
+    paths = save_evaluation(evaluate_model(FakeClassifier(), rows, [], config), tmp_path)
+    assert "NaN" not in paths["predictions"].read_text()
+
+
+@pytest.mark.parametrize(
+    ("split", "note"),
+    [("all", "has learned from"), ("validation", "was chosen and calibrated"), ("test", ""), ("other", "otherwise")],
+)
+def test_what_the_model_has_learned_from_is_noted(tmp_path, tiny_model, split, note):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    write_corpus(tmp_path / "c.jsonl", corpus(200))
+    config = CorpusConfig(paths=[str(tmp_path / "c.jsonl")])
+    sentences = load_corpus(config)
+    sizes = {name: len(part) for name, part in split_by_article(sentences, config.split).items()}
+    known = ModelMetadata.load(folder)
+    dataclasses.replace(known, data_hash=data_hash(sentences), figures={"sentences": sizes}).save(folder)
+    if split == "other":
+        split, config.split.validation_share = "validation", 0.4
+    assert note in _learned(str(folder), config, split)
+    assert bool(note) == bool(_learned(str(folder), config, split))
 
 
 def write_corpus(path, sentences):

@@ -1,6 +1,9 @@
 """Soft labels and consistency in training, and the cross-prediction that yields soft labels."""
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +11,13 @@ import torch
 from torch.distributions import Bernoulli, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from newsstance.configuration.groups import TrainerConfig
-from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD
+from newsstance.commands.train import training_splits
+from newsstance.configuration.groups import CorpusConfig, SplitConfig, TrainerConfig
+from newsstance.corpus.loading import load_corpus, load_unlabelled
+from newsstance.corpus.soft_labels import SOFT_LABELS, UNREAD, write_soft_labels
 from newsstance.errors import InputError
 from newsstance.model.cross_prediction import cross_predict
+from newsstance.model.encoder import load_encoder
 from newsstance.model.sampling import LengthGroupedBatches
 from newsstance.model.targets import training_targets
 from newsstance.model.trainer import StanceTrainer
@@ -141,6 +147,50 @@ def test_consistency_reaches_the_weights(small_job, tmp_path):
         return (tmp_path / str(weight) / "model.safetensors").read_bytes()
 
     assert weights(0.5) != weights(5.0)
+
+
+def test_what_an_unlabelled_sentence_shares_with_the_held_out_ones_keeps_it_out(tmp_path):
+    rows = [{"doc": f"d{n}", "text": f"The mayor denied bridge number {n}.", "labels": "denial"} for n in range(40)]
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    others = [{"text": row["text"].upper()} for row in rows] + [{"text": "Something else was denied."}]
+    (tmp_path / "u.jsonl").write_text("".join(json.dumps(row) + "\n" for row in others))
+    config = CorpusConfig(
+        paths=[str(tmp_path / "c.jsonl")],
+        unlabelled=[str(tmp_path / "u.jsonl")],
+        soft_labels=str(tmp_path / "soft.parquet"),
+        split=SplitConfig(validation_share=0.3, test_share=0.2, near_duplicate=0),
+    )
+    unread = load_unlabelled(config)
+    write_soft_labels(Path(config.soft_labels), unread, np.full((len(unread), 3), 0.5))
+    splits = training_splits(config, load_corpus(config))
+    held_out = {row.text.upper() for name in ("validation", "test") for row in splits[name]}
+    assert held_out
+    assert not held_out & {row.text for row in splits["train"]}
+    assert "Something else was denied." in {row.text for row in splits["train"]}
+
+
+def test_an_encoder_folder_that_changed_makes_another_job(small_job, tmp_path):
+    folder = shutil.copytree(small_job.encoder.name, tmp_path / "encoder")
+    job = replace(small_job, encoder=replace(small_job.encoder, name=str(folder)))
+    before = job.key
+    assert job.key == before
+    model, _ = load_encoder(job.encoder)
+    model.save_pretrained(folder)  # with a head that is drawn anew
+    assert job.key != before
+
+
+def test_unlabelled_sentences_that_the_final_epochs_are_about_make_another_job(small_job):
+    soft = softly(small_job.splits["train"], [0.1, 0.5, 0.1])
+    job = replace(small_job, splits={**small_job.splits, "train": soft})
+    final = [replace(row, extra={**row.extra, "corpus": "x"}) for row in soft]
+    other = replace(job, splits={**job.splits, "train": final})
+    assert job.key == other.key
+    assert with_recipe(job, final_epochs=1).key != with_recipe(other, final_epochs=1).key
+
+
+def test_repeated_seeds_are_an_error(small_job, tmp_path):
+    with pytest.raises(InputError, match="twice"):
+        cross_predict(small_job, every(small_job), tmp_path, folds=2, seeds=[0, 0])
 
 
 def test_cross_predict_keeps_its_models(small_job, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from newsstance.configuration.groups import TrainerConfig
+from newsstance.errors import InputError
 from newsstance.model.adapter import merge_adapter
 from newsstance.model.calibration import macro_f1
 from newsstance.model.classifier import StanceClassifier
@@ -59,5 +60,5 @@ def test_the_model_names_the_script_and_is_not_taken_for_the_commands(small_job,
 
 
 def test_batches_larger_than_an_epoch_are_an_error(small_job, tmp_path):
-    with pytest.raises(SystemExit, match="an epoch has 48 sentences"):
+    with pytest.raises(InputError, match="an epoch has 48 sentences"):
         script.train(replace(small_job, trainer=replace(RECIPE, batch_size=64)), tmp_path)

@@ -15,7 +15,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, GPT2Config, GPT2Model
 
 from newsstance.configuration.groups import EncoderConfig, Precision, TrackerConfig, TrainerConfig
 from newsstance.errors import InputError
@@ -397,6 +397,45 @@ def test_a_training_killed_behind_its_end_is_not_trained_further(
     assert list(given) == [0.9, 0.9]
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("undisturbed", "model")]
     assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("name", ["checkpoints/checkpoint-500/model.safetensors", "adapter/notes.txt"])
+def test_what_is_somebody_elses_in_the_folder_is_left_alone(tiny_encoder, tmp_path, name):
+    mine = tmp_path / "model" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(InputError, match="is not of newsstance and would be replaced"):
+        train(job(tiny_encoder, epochs=1), tmp_path / "model")
+    assert mine.read_text() == "mine"
+
+
+def test_the_card_of_a_former_model_goes_and_a_users_own_stays(tiny_encoder, tmp_path):
+    card = tmp_path / "model" / "README.md"
+    card.parent.mkdir()
+    card.write_text("My notes.")
+    train(job(tiny_encoder, epochs=1), tmp_path / "model")
+    assert card.read_text() == "My notes."
+    card.write_text("---\n---\n| training key | 0123 |")
+    train(job(tiny_encoder, epochs=1, seed=2), tmp_path / "model")
+    assert not card.exists()
+
+
+def test_an_encoder_without_a_tokenizer_is_an_error(tiny_encoder, tmp_path):
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(Path(tiny_encoder) / name, folder)
+    with pytest.raises(InputError, match="has no tokenizer"):
+        train(job(folder, epochs=1), tmp_path / "model")
+
+
+def test_an_encoder_whose_head_has_no_bias_is_an_error_before_the_training(tiny_encoder, tmp_path):
+    folder = tmp_path / "gpt2"
+    config = GPT2Config(vocab_size=2000, n_positions=64, n_embd=16, n_layer=1, n_head=2, pad_token_id=0)
+    GPT2Model(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_encoder).save_pretrained(folder)
+    with pytest.raises(InputError, match=r"head has no bias|cannot be loaded"):
+        train(job(folder, epochs=1), tmp_path / "model")
 
 
 def test_who_watches_hears_of_each_evaluation_and_may_end_the_training(tiny_encoder, tmp_path):

@@ -19,6 +19,9 @@ def run(config: CorpusVariantsConfig, run: Run) -> None:
     from newsstance.model.word_neighbours import WordNeighbours
 
     _check(config)
+    output = Path(config.output).expanduser() if config.output else run.folder / "variants.jsonl"
+    if output.suffix not in {".jsonl", ".gz", ".parquet"}:
+        raise InputError(f"output={config.output}: give a name that ends in .jsonl, .jsonl.gz or .parquet")
     sentences = load_corpus(config.corpus)
     training = training_splits(config.corpus, sentences)["train"]
     variants = make_variants(
@@ -30,7 +33,6 @@ def run(config: CorpusVariantsConfig, run: Run) -> None:
         others_share=config.others_share,
         seed=config.seed,
     )
-    output = Path(config.output).expanduser() if config.output else run.folder / "variants.jsonl"
     output.parent.mkdir(parents=True, exist_ok=True)
     write_rows(output, ({name: value for name, value in v.to_record().items() if name != "stances"} for v in variants))
     kinds = Counter(edit for variant in variants for edit in str(variant.extra[VARIANT]).split("+"))

@@ -26,7 +26,7 @@ def run(config: CrossPredictConfig, run: Run) -> None:
     job = training_job(replace(config, corpus=replace(config.corpus, soft_labels=None, unlabelled=[])))
     sentences = [sentence for part in job.splits.values() for sentence in part]
     unread = load_unlabelled(config.corpus) if config.corpus.unlabelled else []
-    models = Path(config.models) if config.models is not None else MODELS / "folds"
+    models = Path(config.models).expanduser() if config.models is not None else MODELS / "folds"
     scores = cross_predict(
         job,
         sentences,
@@ -42,7 +42,7 @@ def run(config: CrossPredictConfig, run: Run) -> None:
     if config.only is not None:
         print(f"models: {models} (one run without only= puts the folds together)")
         return
-    output = Path(config.output) if config.output is not None else run.folder / "soft_labels.parquet"
+    output = Path(config.output).expanduser() if config.output is not None else run.folder / "soft_labels.parquet"
     # The labelled come last: of a sentence in both, the scores by models that did not learn from it count.
     write_soft_labels(output, [*unread, *sentences], np.roll(scores, len(unread), axis=0))
     figure = round(macro_f1(indicators(sentences), scores[: len(sentences)]), 4)

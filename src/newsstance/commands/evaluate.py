@@ -33,7 +33,7 @@ def run(config: EvaluateConfig, run: Run) -> None:
     earlier = load_evaluation(evaluation_folder(config.baseline)) if config.baseline is not None else None
     check_bounds(config.gate, earlier)
     evaluation = evaluate(config)
-    folder = Path(config.output) if config.output is not None else run.folder
+    folder = Path(config.output).expanduser() if config.output is not None else run.folder
     paths = write_report(evaluation, folder)
     if config.model_card:
         paths["model card"] = write_card(config, evaluation)
@@ -90,8 +90,28 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     sentences, train_sentences, training = read_sentences(config.corpus, config.split, training_needed=needed)
     LOG.info("corpus %s, %s: %d sentences", config.corpus.name, config.split, len(sentences))
     classifier = load_backend(config.model, config.backend)
-    subject = Subject(corpus_name(config.corpus), config.split, training, to_plain(config), config.seed)
+    learned = _learned(config.model, config.corpus, config.split)
+    subject = Subject(corpus_name(config.corpus), config.split, training, to_plain(config), config.seed, learned)
     return evaluate_model(classifier, sentences, train_sentences, config.evaluation, subject)
+
+
+def _learned(model: str, corpus: CorpusConfig, split: str) -> str:
+    """Says of a model that was trained on this very corpus what it has learned from; "" of another one."""
+    from newsstance.corpus.loading import data_hash, load_corpus
+    from newsstance.corpus.splitting import split_by_article
+    from newsstance.model.location import find_model
+    from newsstance.model.metadata import ModelMetadata
+
+    metadata = ModelMetadata.load(Path(find_model(model)))
+    sentences = load_corpus(corpus)
+    if metadata is None or metadata.data_hash != data_hash(sentences):
+        return ""
+    if split in {"all", "train"}:
+        return "was trained on this corpus, and has learned from sentences that are measured"
+    then = metadata.figures.get("sentences", {}).get(split)
+    if then != len(split_by_article(sentences, corpus.split)[split]):
+        return "was trained on this corpus, which was split otherwise then"
+    return "was chosen and calibrated on this split" if split == "validation" else ""
 
 
 def read_sentences(

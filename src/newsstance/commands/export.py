@@ -34,7 +34,7 @@ def run(config: ExportConfig, run: Run) -> None:
         raise InputError(
             f"model={config.model}: has no newsstance.json; only models trained by newsstance can be exported"
         )
-    folder = Path(config.output) if config.output else source
+    folder = Path(config.output).expanduser() if config.output else source
     folder.mkdir(parents=True, exist_ok=True)
     copy_model(source, folder)
     corpus = [sentence.text for sentence in load_corpus(config.corpus)]

@@ -101,6 +101,7 @@ def training_splits(config: CorpusConfig, sentences: list[LabelledSentence]) -> 
 
 def _with_soft_labels(splits: dict[str, list[LabelledSentence]], config: CorpusConfig) -> list[LabelledSentence]:
     """The training split with its soft labels, and with what only these know: the others keep what was read in them."""
+    from newsstance.corpus.duplicates import normalise
     from newsstance.corpus.loading import load_unlabelled
     from newsstance.corpus.soft_labels import SOFT_LABELS, unread_sentences, with_soft_labels
 
@@ -108,9 +109,12 @@ def _with_soft_labels(splits: dict[str, list[LabelledSentence]], config: CorpusC
         if config.unlabelled:
             raise InputError("corpus.unlabelled: what nobody has labelled needs corpus.soft_labels=FILE to be learned")
         return splits["train"]
-    held_out = {sentence.doc for name in ("validation", "test") for sentence in splits[name]}
+    held_out = [sentence for name in ("validation", "test") for sentence in splits[name]]
+    docs, texts = {sentence.doc for sentence in held_out}, {normalise(sentence.text) for sentence in held_out}
     unlabelled = load_unlabelled(config) if config.unlabelled else []
-    others = [sentence for sentence in unlabelled if sentence.doc not in held_out]
+    others = [s for s in unlabelled if s.doc not in docs and normalise(s.text) not in texts]
+    if len(others) < len(unlabelled):
+        LOG.info("corpus.unlabelled: %d sentences of held-out articles left out", len(unlabelled) - len(others))
     scored = with_soft_labels([*splits["train"], *others], Path(config.soft_labels).expanduser())
     labelled = len(splits["train"])
     training = scored[:labelled] + unread_sentences(scored[labelled:])

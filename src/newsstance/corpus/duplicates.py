@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 MIN_WORDS = 6
-"""Shorter sentences repeat by chance ("He did not elaborate.") and count only as exact duplicates."""
+"""Shorter sentences repeat by chance ("He did not elaborate."): within a corpus they count as no repeats at all."""
 
 _WORD = re.compile(r"[^\W_]+")
 _PERMUTATIONS, _BANDS, _ROWS = 64, 16, 4  # finds a pair of similarity 0.8 with probability 0.9998, one of 0.6 with 0.89

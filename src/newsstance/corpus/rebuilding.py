@@ -43,7 +43,8 @@ def rebuild(source: Source, annotations: Path, find_file: FindFile, output: Path
     """
     rebuilt = Rebuilt(output / f"{source.name}.jsonl", labelled)
     portion: list[dict[str, Any]] = []
-    with open_writer(rebuilt.file) as writer:
+    writer = open_writer(rebuilt.file)
+    try:
         rows = read_annotations(annotations, source, labelled=labelled)
         for item in resolve(source, rows, open_texts(source, find_file)):
             if isinstance(item, Row):
@@ -55,4 +56,11 @@ def rebuild(source: Source, annotations: Path, find_file: FindFile, output: Path
                 writer.write(portion)
                 portion.clear()
         writer.write(portion)
+    except BaseException:
+        writer.discard()
+        raise
+    if rebuilt.sentences:
+        writer.commit()
+    else:
+        writer.discard()  # what was rebuilt before stays
     return rebuilt

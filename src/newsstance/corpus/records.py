@@ -115,7 +115,7 @@ class RecordParser:
                 if not problems and set(labels) != {stance.label for stance in stances}:
                     problems.append(f"labels say {_listed(labels)}, stances say {_listed([s.label for s in stances])}")
             return stances
-        if labels_given is not None:
+        if labels_given is not None and not (labels_given == "" and flags):
             return tuple(Stance(label) for label in self._from_labels(labels_given, problems))
         if flags:
             return tuple(Stance(label) for label in self._from_flags(values, flags, problems))
@@ -171,7 +171,8 @@ class RecordParser:
         return list(dict.fromkeys(label for label in labels if label is not None))
 
     def _label(self, given: Any, problems: list[str]) -> Label | None:
-        label = self.label_map.get(given, given) if isinstance(given, str) else given
+        is_name = isinstance(given, str | int) and not isinstance(given, bool)
+        label = self.label_map.get(str(given), given) if is_name else given
         if label is None and given is not None:
             return None
         if label in LABELS:

@@ -18,7 +18,7 @@ from typing import Any
 
 from newsstance.corpus.tables import Row, read_rows
 from newsstance.errors import InputError
-from newsstance.stances import LABELS, LabelledSentence, Stance
+from newsstance.stances import LABELS, NARRATOR, LabelledSentence, Stance
 
 SOURCES_FILE = "sources.yaml"
 UNLABELLED = "unlabelled"
@@ -133,6 +133,9 @@ def resolve(source: Source, annotations: Iterator[Annotation], text_of: TextOf) 
             text = fold(text_of(annotation.doc)[annotation.start : annotation.end])
             if hash_text(text) != annotation.sha:
                 raise UnmatchedError("the text at this place differs from the one that was labelled")
+            spans = [(stance[name], name) for stance in annotation.stances for name in ("source", "cue")]
+            if not all(_fits(span, name, text) for span, name in spans):
+                raise UnmatchedError("a source or cue lies outside the sentence")
         except UnmatchedError as reason:
             place = annotation.place
             values = {"corpus": source.name, "reason": str(reason), **place.values}
@@ -155,6 +158,13 @@ def hash_text(text: str) -> str:
 
 def _span(text: str, span: Any) -> str:
     return span if isinstance(span, str) else text[span[0] : span[1]]
+
+
+def _fits(span: Any, name: str, text: str) -> bool:
+    """Whether ``span`` lies in ``text``; a source may be the narrator, and either may be missing."""
+    if isinstance(span, str):
+        return not span or (name == "source" and span == NARRATOR)
+    return 0 <= int(span[0]) <= int(span[1]) <= len(text)
 
 
 def _source(path: Path, name: str, entry: Any) -> Source:
@@ -196,10 +206,14 @@ def _annotation(row: Row, *, labelled: bool) -> Annotation:
             end=int(values["end"]),
             sha=str(values["sha"]),
             stances=tuple(values["stances"]) if labelled else (),
-            picked=bool(values.get("picked", False)),
+            picked=values.get("picked", False),
             place=row,
         )
-        good = 0 <= annotation.start <= annotation.end and all(_is_stance(stance) for stance in annotation.stances)
+        good = (
+            isinstance(annotation.picked, bool)
+            and 0 <= annotation.start <= annotation.end
+            and all(_is_stance(stance) for stance in annotation.stances)
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError.at(row.file, f"is no stand-off annotation: {error!r}", row=row.number) from error
     if not good:

@@ -22,6 +22,7 @@ from newsstance.evaluation.slices import find_slices
 from newsstance.evaluation.systems import MODEL, Data, Scorer, measure_baseline, measure_model
 from newsstance.provenance import code_revision
 from newsstance.stances import LABELS, Label, LabelledSentence
+from newsstance.writing import to_line
 
 if TYPE_CHECKING:
     from newsstance.evaluation.intervals import Floats
@@ -43,6 +44,7 @@ class Subject:
         training: Where the training sentences come from; "" for the train split of the same corpus.
         config: The command's resolved config; None for the `EvaluationConfig` alone.
         seed: Seed of the resamples and of the baselines.
+        learned: What of it the model has learned from; "" where nothing is known to be.
     """
 
     corpus: str = ""
@@ -50,6 +52,7 @@ class Subject:
     training: str = ""
     config: dict[str, Any] | None = None
     seed: int = 0
+    learned: str = ""
 
 
 def evaluate_model(
@@ -125,6 +128,10 @@ def check_request(config: EvaluationConfig, sentences: Sequence[LabelledSentence
     """
     if not sentences:
         raise InputError("there are no sentences to evaluate on")
+    if config.resamples < 0:
+        raise InputError(f"evaluation.resamples={config.resamples}: must be at least 0")
+    if not 0 <= config.threshold <= 1:
+        raise InputError(f"evaluation.threshold={config.threshold}: must be between 0 and 1")
     if config.attribute_errors and not config.error_analysis:
         raise InputError(
             f"evaluation.attribute_errors={config.attribute_errors}: there is no error analysis to show the words in"
@@ -152,7 +159,7 @@ def to_predictions(sentences: Sequence[LabelledSentence], outputs: Mapping[str, 
             predicted=said[MODEL][row].labels,
             scores=said[MODEL][row].scores,
             baselines={name: rows[row] for name, rows in said.items() if name != MODEL},
-            extra=json.loads(json.dumps(dict(sentence.extra), default=str)),
+            extra=json.loads(to_line(dict(sentence.extra))),
         )
         for row, sentence in enumerate(sentences)
     ]
@@ -172,6 +179,8 @@ def _notes(data: Data, baselines: Sequence[Baseline], subject: Subject) -> list[
     absent = [label for label, count in zip(LABELS, data.gold.sum(axis=0), strict=True) if not count]
     if absent:
         notes.append(f"No sentence carries {', '.join(absent)}: left out of the macro averages.")
+    if subject.learned:
+        notes.append(f"The model {subject.learned}: its figures flatter.")
     if baselines and subject.training:
         notes.append(f"Baselines that learn were trained on {subject.training}.")
     return notes

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from newsstance.errors import InputError
 LOG = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+_KEY = "job.key"
 _STATE_FILE = "trainer_state.json"
 _ALMOST_NOTHING = 1 << 20
 
@@ -28,7 +29,7 @@ def prepare_checkpoints(folder: Path, key: str) -> Path:
         key: The job's key.
     """
     checkpoints = folder / CHECKPOINTS
-    marker = checkpoints / "job.key"
+    marker = checkpoints / _KEY
     if checkpoints.exists() and not (marker.exists() and marker.read_text() == key):
         LOG.info("%s: checkpoints of another config or corpus, starting anew", checkpoints)
         shutil.rmtree(checkpoints)
@@ -38,10 +39,33 @@ def prepare_checkpoints(folder: Path, key: str) -> Path:
     return checkpoints
 
 
+def check_folder(folder: Path, ours: Collection[str]) -> None:
+    """See that what a training replaces in ``folder`` is of trainings: checkpoints with a job's key, an adapter.
+
+    Args:
+        folder: The model's folder.
+        ours: Names of files that an adapter's folder may hold.
+
+    Raises:
+        InputError: Where there is something of somebody else's.
+    """
+    checkpoints, adapter = folder / CHECKPOINTS, folder / "adapter"
+    foreign = [path for path in (checkpoints,) if path.is_dir() and any(path.iterdir()) and not (path / _KEY).exists()]
+    foreign += [path for path in adapter.iterdir() if path.name not in ours] if adapter.is_dir() else []
+    if foreign:
+        raise InputError.at(foreign[0], "is not of newsstance and would be replaced", remedy="give another output=")
+
+
 def last_checkpoint(checkpoints: Path) -> Path | None:
     """The newest whole checkpoint; None where there is none."""
     whole = [path for path in checkpoints.glob("checkpoint-*") if _is_whole(path)]
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of a job that has ended, if there are any."""
+    if (folder / CHECKPOINTS / _KEY).exists():
+        shutil.rmtree(folder / CHECKPOINTS)
 
 
 def remove_broken(checkpoints: Path) -> None:

@@ -67,6 +67,8 @@ def cross_predict(
     """
     if folds < 2 or not seeds:
         raise InputError(f"folds={folds}, seeds={list(seeds)}: at least 2 folds and one seed are needed")
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"seeds={list(seeds)}: one stands there twice")
     if only is not None and not 0 <= only < folds:
         raise InputError(f"only={only}: a fold from 0 to {folds - 1} was expected")
     folds_of = fold_by_article(sentences, folds, near_duplicate=near_duplicate)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """What the model families call the dropout of attention weights."""
 
+_FEWEST_TOKENS = 2
+"""Besides special ones: where its files are missing, `transformers` makes a tokenizer that knows these alone."""
+
 _HIDDEN_DROPOUTS = (
     "hidden_dropout_prob",
     "dropout",
@@ -94,10 +97,12 @@ def load_encoder(
             ignore_mismatched_sizes=True,
             **options,
         )
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         remedy = "give a folder with config.json and model.safetensors, or a hub id where there is a network"
         raise InputError(f"encoder={config.name}: cannot be loaded: {reason} ({remedy})") from error
+    if len(tokenizer) - len(set(tokenizer.all_special_ids)) < _FEWEST_TOKENS:
+        raise InputError(f"encoder={config.name}: has no tokenizer: give a folder that holds tokenizer.json, too")
     for name, share in before.items():  # of this training alone: who fine-tunes the model again finds the encoder's own
         setattr(model.config, name, share)
     tokenizer.model_max_length = min(config.max_tokens, longest_input(model))
@@ -107,6 +112,7 @@ def load_encoder(
 def longest_input(model: PreTrainedModel) -> int:
     """Positions that the encoder has embeddings for; fewer where position ids start behind the padding id (RoBERTa)."""
     positions = getattr(model.config, "max_position_embeddings", None) or 512
+    positions = 512 if positions < 0 else positions  # XLNet says -1: any
     offset = 2 if model.config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0
     return int(positions) - offset
 

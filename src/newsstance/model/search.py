@@ -126,7 +126,11 @@ def _open_study(job: TrainingJob, config: SearchConfig, place: Path) -> Study:
         pruner=optuna.pruners.MedianPruner(config.startup_trials, n_warmup_steps=config.warmup_evaluations + 1),
     )
     if not study.trials:
-        study.enqueue_trial(default_values(config.space, job.trainer))
+        first = default_values(config.space, job.trainer)
+        study.enqueue_trial(first)
+        for key in sorted({key for key, values in config.space.items() if values} - set(first)):
+            own = getattr(job.trainer, key)
+            LOG.warning("hparams_search.space.%s: has not the recipe's own %s; the first trial draws one", key, own)
     return study
 
 

@@ -12,15 +12,18 @@ import numpy as np
 
 from newsstance.corpus.soft_labels import SOFT_LABELS
 from newsstance.errors import DivergedError, InputError
+from newsstance.model import adapter
 from newsstance.model.adapter import block_matrices, save_adapter
 from newsstance.model.arguments import training_arguments
-from newsstance.model.calibration import calibrate, fold_calibration, macro_f1
+from newsstance.model.calibration import calibrate, fold_calibration, macro_f1, output_layer
 from newsstance.model.checkpoints import (
     CHECKPOINTS,
+    check_folder,
     full_disk_named,
     last_checkpoint,
     prepare_checkpoints,
     remove_broken,
+    remove_checkpoints,
 )
 from newsstance.model.classifier import StanceClassifier
 from newsstance.model.cpu import primitives_kept
@@ -50,6 +53,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 ADAPTER = "adapter"
+CARD = "README.md"
+ADAPTER_FILES = {adapter.CONFIG_FILE, adapter.WEIGHTS_FILE, FILE_NAME, CARD}
 
 KEPT_PRIMITIVES = 64
 """Those of a few steps."""
@@ -82,14 +87,17 @@ def train(
     if is_trained(job, folder):
         LOG.info("model %s: unchanged config and data, reusing it", folder)
         if rank() == 0:
-            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # of a run that was killed behind its end
+            remove_checkpoints(folder)  # of a run that was killed behind its end
         return StanceClassifier.from_pretrained(folder)
     check_job(job)
+    check_folder(folder, ADAPTER_FILES)
     from transformers import set_seed
 
     set_seed(job.seed)  # the head is drawn when the encoder is loaded
     use_all_cores()
     model, tokenizer = load_encoder(job.encoder, job.trainer.attention_dropout, job.trainer.hidden_dropout)
+    if output_layer(model).bias is None:
+        raise InputError(f"encoder={job.encoder.name}: its head has no bias, which calibration needs (as GPT-2)")
     freeze(model, embeddings=job.trainer.freeze_embeddings, layers=job.trainer.freeze_layers)
     if job.trainer.matrices_only:
         freeze_all_but_matrices(model)
@@ -105,7 +113,7 @@ def train(
     if rank() == 0:
         with full_disk_named(folder):
             save(job, classifier, before, folder)
-            shutil.rmtree(folder / CHECKPOINTS)
+            remove_checkpoints(folder)
     return classifier
 
 
@@ -121,9 +129,11 @@ def save(job: TrainingJob, classifier: StanceClassifier, before: Matrices, folde
     cut, metadata = job.trainer.adapter_rank, classifier.metadata
     (folder / FILE_NAME).unlink(missing_ok=True)  # of a former model: it must not speak for these weights
     shutil.rmtree(folder / ADAPTER, ignore_errors=True)
+    if is_our_card(folder / CARD):
+        (folder / CARD).unlink()  # of a former model, too
     if cut is not None and metadata is not None:
-        adapter = folder / ADAPTER
-        save_adapter(classifier.model, before, adapter, rank=cut, encoder=job.base_encoder, metadata=metadata)
+        place = folder / ADAPTER
+        save_adapter(classifier.model, before, place, rank=cut, encoder=job.base_encoder, metadata=metadata)
     classifier.save_pretrained(folder)
 
 
@@ -257,3 +267,11 @@ _ENOUGH_TO_CALIBRATE = 20
 
 def _rounded(values: np.ndarray) -> list[float]:
     return [round(float(value), 6) for value in values]
+
+
+def is_our_card(path: Path) -> bool:
+    """Whether ``path`` is a model card that newsstance has filled in, and not the user's own."""
+    try:
+        return "training key" in path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return False

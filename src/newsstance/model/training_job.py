@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,14 +61,33 @@ class TrainingJob:
     @property
     def key(self) -> str:
         """Hash of config, seed, data, split and soft labels; equal keys mean the same model."""
+        final = self.trainer.final_field if self.trainer.final_epochs else None
         members = {name: sorted({sentence.doc for sentence in part}) for name, part in self.splits.items()}
         decides = {"config": self.config, "data": self.data_hash, "splits": members}
         soft = [
             [sentence.text, sentence.extra[SOFT_LABELS], bool(sentence.extra.get(UNREAD))]
+            + ([sentence.extra.get(final) is not None] if final else [])
             for sentence in self.splits["train"]
             if SOFT_LABELS in sentence.extra
         ]
-        return hash_json(decides | ({"soft_labels": soft} if soft else {}))
+        weights = _weights(self.encoder.name)
+        return hash_json(decides | ({"soft_labels": soft} if soft else {}) | ({"encoder": weights} if weights else {}))
+
+
+def _weights(encoder: str) -> dict[str, str]:
+    """Files of an encoder that is a folder → SHA-256: what lies there may have changed since."""
+    folder = Path(encoder).expanduser()
+    names = ("config.json", "tokenizer.json")
+    if encoder == SHIPPED or not folder.is_dir():
+        return {}
+    files = [*folder.glob("*.safetensors"), *(folder / name for name in names if (folder / name).is_file())]
+    return {path.name: _hashed(path, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files)}
+
+
+@cache
+def _hashed(path: Path, *_state: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def of_final_epochs(job: TrainingJob, split: str) -> np.ndarray:
