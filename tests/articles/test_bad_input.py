@@ -127,6 +127,8 @@ def test_csv_with_columns_of_one_name_is_a_reject(tmp_path, read):
     articles, rejects = read(tmp_path / "rows.csv")
     assert not articles
     assert "columns of the same name: text" in rejects[0].reason
+    (tmp_path / "rows.csv").write_text("id,text,,\n1,It denied it.,,\n")  # a spreadsheet's empty columns
+    assert [article.id for article in read(tmp_path / "rows.csv")[0]] == ["1"]
 
 
 def test_line_too_long_is_passed_over_but_ends_a_compressed_file(tmp_path, read):

@@ -162,6 +162,7 @@ def test_bad_record_names_file_and_row(tmp_path, record, message):
         ("c.jsonl.gz", gzip.compress(b'{"text": "Rain.", "labels": []}\n' * 9)[:-12], "the compressed file is broken"),
         ("c.jsonl.gz", b"not gzip", "the compressed file is broken"),
         ("c.csv", b"text,labels\nRain.\n", "row 1: has more or fewer cells"),
+        ("c.csv", b"text,labels,text\nRain.,,Snow.\n", "has two columns called 'text'"),
         ("c.csv", b"text,labels\nR\xe9ne.,\n", "is not UTF-8"),
         ("c.csv", b"text,labels\n" + b" " * (MAX_RECORD_BYTES + 9), "nothing behind it was read"),
         ("c.jsonl", b'{"text": "Rain.", "labels": [], "i": ' + b"1" * 5000 + b"}", "row 1: is not JSON"),

@@ -157,8 +157,8 @@ def _read_csv(path: Path, fault: Fault) -> Iterator[Row]:
             number += 1
             try:
                 header = rows.fieldnames or []
-                if len(set(header)) < len(header):
-                    twice = next(name for name in header if list(header).count(name) > 1)
+                twice = next((name for name in header if name and list(header).count(name) > 1), None)
+                if twice is not None:
                     fault(InputError.at(path, f"has two columns called {twice!r}"))
                     return
                 values = next(rows, None)

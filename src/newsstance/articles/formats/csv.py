@@ -47,8 +47,8 @@ def read_csv(content: Content, settings: RowSettings) -> Iterator[NumberedRow]:
             continue
         if header is None:
             header = [name.strip() for name in fields]
-            if len(set(header)) < len(header):
-                twice = next(name for name in header if header.count(name) > 1)
+            twice = next((name for name in header if name and header.count(name) > 1), None)
+            if twice is not None:
                 raise UnreadableError(f"columns of the same name: {twice}")
             settings.check_columns(header)
             continue
