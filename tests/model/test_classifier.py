@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from newsstance import LABELS, StanceClassifier
+from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.errors import InputError
 from newsstance.model import batching
 
@@ -126,6 +127,19 @@ def test_one_string_is_refused(tiny_model):
 def test_what_is_no_list_of_texts_is_refused(tiny_model, given, message):
     with pytest.raises(TypeError, match=message):
         StanceClassifier.from_pretrained(tiny_model).predict_proba(given)
+
+
+def test_contexts_of_another_number_are_refused(tiny_model):
+    with pytest.raises(ValueError, match="1 contexts for 2 sentences"):
+        StanceClassifier.from_pretrained(tiny_model).predict(["He denied it.", "It rained."], ["Before."])
+
+
+@pytest.mark.parametrize(
+    "backend", [BackendConfig(name="openvino"), BackendConfig(precision=Precision.int8), BackendConfig(name="nonsense")]
+)
+def test_runtimes_that_are_not_torch_are_refused(tiny_model, backend):
+    with pytest.raises(InputError, match="runs on torch"):
+        StanceClassifier.from_pretrained(tiny_model, backend)
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,8 @@ class ExportedClassifier(ABC):
         """Scores of shape (n, 3), as `newsstance.StanceClassifier.predict_proba` gives them."""
         if isinstance(sentences, str):
             raise TypeError("predict takes a list of sentences, not one string")
+        if contexts is not None and len(contexts) != len(sentences):
+            raise ValueError(f"{len(contexts)} contexts for {len(sentences)} sentences")
         distinct, index = unique_sentences(sentences)
         if not distinct:
             return np.zeros((0, len(LABELS)), dtype=np.float32)

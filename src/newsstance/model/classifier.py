@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from newsstance.configuration.groups import BackendConfig
+from newsstance.configuration.groups import BackendConfig, Precision
 from newsstance.errors import InputError
 from newsstance.model.batching import WINDOW_OVERLAP, in_pieces, pack_by_length, unique_sentences
 from newsstance.model.encoder import longest_input
@@ -69,8 +69,12 @@ class StanceClassifier:
             backend: Precision and batch size; fp32 by default.
 
         Raises:
-            InputError: Where there is no such model, or it is not a classifier of the stance labels.
+            InputError: Where there is no such model, it is not a classifier of the stance labels, or ``backend`` asks
+                for another runtime than torch (`newsstance.inference.backends.load_backend` takes all).
         """
+        if backend is not None and (backend.name not in {"torch", "auto"} or backend.precision is Precision.int8):
+            asked = f"{backend.name} in {backend.precision.value}"
+            raise InputError(f"StanceClassifier runs on torch in fp32 or bf16, not on {asked}: see load_backend")
         import torch
         from safetensors import SafetensorError
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -120,10 +124,13 @@ class StanceClassifier:
             Array of shape (n, 3), float32 in [0, 1], columns in the order of `LABELS`.
 
         Raises:
-            TypeError: Where ``sentences`` is one string.
+            TypeError: Where ``sentences`` is one string, a table or a mapping, or holds what is no text.
+            ValueError: Where there are more or fewer ``contexts`` than sentences.
         """
         if isinstance(sentences, str):
             raise TypeError("predict takes a list of sentences, not one string")
+        if contexts is not None and len(contexts) != len(sentences):
+            raise ValueError(f"{len(contexts)} contexts for {len(sentences)} sentences")
         if not len(sentences):
             return np.zeros((0, len(LABELS)), dtype=np.float32)
         distinct, index = unique_sentences(sentences)
