@@ -85,6 +85,7 @@ def test_each_command_shows_its_keys_groups_and_examples(command, capsys):
         (["pipeline", "backend=openvino"], "the command has no backend; its groups are corpus, encoder, trainer"),
         (["predict", "--experimental-rerun", "x.pickle"], "pickle"),
         (["export", "format=tflite"], "the formats are onnx"),
+        (["predict", "-m", "input=a.txt,b.txt", "output=m.jsonl"], "every run of the grid would write there"),
         (["train", "hydra.run.dir=/dev/null/x"], "/dev/null/x"),
     ],
 )

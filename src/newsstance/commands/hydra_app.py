@@ -40,6 +40,9 @@ QUIET = {
 """Libraries are silent on the console and report to nobody, unless the user's environment asks them to."""
 
 
+_GRID = {"-m", "--multirun"}
+
+
 def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:
     """Compose ``command``'s config from ``arguments`` and run it (many times with ``--multirun``).
 
@@ -53,7 +56,8 @@ def run_hydra_app(command: Command, arguments: Sequence[str]) -> None:
     resolvers.register()
     config_class: type[Any] = getattr(commands, command.schema)
     # Hydra takes its flags in front of all overrides, or behind them.
-    in_order = sorted(arguments, key=lambda word: word not in {"-m", "--multirun"})
+    in_order = sorted(arguments, key=lambda word: word not in _GRID)
+    _refuse_one_output(in_order)
     expanded = expand_shorthands(in_order, config_class, _config_dirs(arguments))
 
     failures: list[Exception] = []
@@ -115,3 +119,16 @@ def _command_line(words: list[str]) -> Iterator[None]:
         sys.argv = argv
         if full_error is None:
             os.environ.pop("HYDRA_FULL_ERROR", None)
+
+
+def _refuse_one_output(arguments: Sequence[str]) -> None:
+    """Raise `InputError` where all runs of a grid would write to one place, each over the one before."""
+    if not _GRID & set(arguments):
+        return
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key in {"output", "output.path"} and value not in {"-", "null"} and not {",", "$"} & set(value):
+            raise InputError(
+                f"{argument}: every run of the grid would write there; leave it out (each has a folder of its own), or "
+                "name what differs, as in 'output=model-${seed}'"
+            )
