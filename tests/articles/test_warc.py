@@ -1,6 +1,7 @@
 """WARC files: pages become articles, other records are passed over, a broken record costs only itself."""
 
 import gzip
+import io
 import logging
 import os
 import random
@@ -15,6 +16,7 @@ import zstandard
 from newsstance.articles.article import Position, UnreadableError
 from newsstance.articles.formats import records_of_warc
 from newsstance.articles.http_body import unpack_body
+from newsstance.articles.members import DamagedError, Members
 
 
 def http_response(
@@ -292,3 +294,14 @@ def test_body_is_never_unpacked_beyond_the_limit():
     inner = gzip.compress(gzip.compress(bytes(100_000_000), 9), 9)
     with pytest.raises(UnreadableError, match="larger than"):
         unpack_body(inner, ("gzip", "gzip"), 1_000_000)
+
+
+@pytest.mark.parametrize("packer", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+def test_a_member_is_found_behind_much_that_looks_like_one(packer):
+    false_starts = packer(b"x")[:4] * 3000
+    content = packer(os.urandom(9000))[:4000] + b"\xff" * 60 + false_starts + packer(b"WARC/1.1 found")
+    members = Members(io.BufferedReader(io.BytesIO(content)), "gzip" if packer is gzip.compress else "zstd", b"WARC/")
+    with pytest.raises(DamagedError):
+        list(iter(lambda: members.read(1 << 16), b""))
+    assert members.recover()
+    assert members.read(99) == b"WARC/1.1 found"

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from newsstance.commands.evaluate import read_sentences, shipped_corpus
+from newsstance.commands.evaluate import sentences_of, shipped_corpus
+from newsstance.corpus.loading import load_corpus
 from newsstance.errors import InputError
 from newsstance.evaluation.behaviour import MIN_CASES, check_invariance, check_minimal_pairs, run_behaviour_suite
 from newsstance.evaluation.behaviour_pairs import MinimalPair, load_minimal_pairs
@@ -84,7 +85,7 @@ LISTED = {
 
 
 def test_every_capability_has_twenty_cases_on_the_shipped_test_split() -> None:
-    sentences = read_sentences(shipped_corpus(), "test", training_needed=False)[0]
+    sentences = sentences_of(load_corpus(shipped_corpus()), shipped_corpus(), "test", training_needed=False)[0]
     records = run_behaviour_suite(Words(denial="denied"), sentences)["capabilities"]
     support = {(record["test"], record["capability"]): record["support"] for record in records}
     assert {(test, name) for test, names in LISTED.items() for name in names} <= set(support)

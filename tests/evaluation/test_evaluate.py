@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from newsstance.commands.evaluate import _learned, read_sentences, shipped_corpus
+from newsstance.commands.evaluate import _learned, sentences_of, shipped_corpus
 from newsstance.commands.main import main
 from newsstance.configuration.groups import CorpusConfig, EncoderConfig, EvaluationConfig, Neighbours
 from newsstance.corpus.loading import data_hash, load_corpus
@@ -153,10 +153,11 @@ def test_what_the_model_has_learned_from_is_noted(tmp_path, tiny_model, split, n
     sizes = {name: len(part) for name, part in split_by_article(sentences, config.split).items()}
     known = ModelMetadata.load(folder)
     dataclasses.replace(known, data_hash=data_hash(sentences), figures={"sentences": sizes}).save(folder)
-    if split == "other":
-        split, config.split.validation_share = "validation", 0.4
-    assert note in _learned(str(folder), config, split)
-    assert bool(note) == bool(_learned(str(folder), config, split))
+    measured = {"all": len(sentences), "other": 7}.get(split) or sizes[split]
+    said = _learned(str(folder), sentences, "validation" if split == "other" else split, measured)
+    assert note in said
+    assert bool(note) == bool(said)
+    assert not _learned(str(folder), sentences[1:], split, measured)
 
 
 def write_corpus(path, sentences):
@@ -164,9 +165,10 @@ def write_corpus(path, sentences):
 
 
 def test_whole_file_is_measured_and_baselines_learn_from_the_shipped_corpus(tmp_path):
-    known = read_sentences(shipped_corpus(), "train")[0][0]
+    known = sentences_of(load_corpus(shipped_corpus()), shipped_corpus(), "train")[0][0]
     write_corpus(tmp_path / "gold.jsonl", [*corpus(20), known])
-    measured, training, note = read_sentences(CorpusConfig(paths=[str(tmp_path / "gold.jsonl")]), "all")
+    gold = CorpusConfig(paths=[str(tmp_path / "gold.jsonl")])
+    measured, training, note = sentences_of(load_corpus(gold), gold, "all")
     assert len(measured) == 21
     assert "shipped corpus" in note
     assert len(training) > 1000
@@ -174,11 +176,12 @@ def test_whole_file_is_measured_and_baselines_learn_from_the_shipped_corpus(tmp_
 
 
 def test_train_split_says_that_baselines_saw_it():
-    measured, training, note = read_sentences(shipped_corpus(), "train")
+    shipped = load_corpus(shipped_corpus())
+    measured, training, note = sentences_of(shipped, shipped_corpus(), "train")
     assert measured == training
     assert "flatter" in note
     with pytest.raises(InputError, match="choose train, validation, test or all"):
-        read_sentences(shipped_corpus(), "dev")
+        sentences_of(shipped, shipped_corpus(), "dev")
 
 
 def test_foreign_label_scheme_maps_through_the_shipped_example(tmp_path, tiny_model, monkeypatch):

@@ -70,7 +70,7 @@ class Members:
             if len(data) - place < _LOOK and (chunk := self._packed.read(_LOOK)):
                 data, behind = data[place:] + chunk, 0
                 continue
-            if self._starts_well(data[place : place + _LOOK]):
+            if self._starts_well(memoryview(data)[place : place + _LOOK]):
                 self._inflater, self._rest, self._kept = None, data[place:], bytearray()
                 return True
             behind = place + 1
@@ -134,9 +134,8 @@ class Members:
             else _ZstandardInflater(self._dictionary)
         )
 
-    def _starts_well(self, data: bytes) -> bool:
+    def _starts_well(self, rest: memoryview | bytes) -> bool:
         inflater = self._new_inflater()
-        rest = data[:_LOOK]
         try:
             while rest and not inflater.eof:
                 start: bytes = inflater.decompress(rest, len(self._member_start))

@@ -83,54 +83,64 @@ def training_facts(folder: Path, corpus: CorpusConfig) -> dict[str, object]:
 def evaluate(config: EvaluateConfig) -> Evaluation:
     """Load what ``config`` names and evaluate it."""
     from newsstance.configuration.typed import to_plain
+    from newsstance.corpus.loading import load_corpus
     from newsstance.evaluation.evaluate import Subject, evaluate_model
     from newsstance.inference.backends import load_backend
 
+    corpus = load_corpus(config.corpus)
     needed = bool(config.evaluation.baselines) or config.evaluation.error_analysis
-    sentences, train_sentences, training = read_sentences(config.corpus, config.split, training_needed=needed)
+    sentences, train_sentences, training = sentences_of(corpus, config.corpus, config.split, training_needed=needed)
     LOG.info("corpus %s, %s: %d sentences", config.corpus.name, config.split, len(sentences))
     classifier = load_backend(config.model, config.backend)
-    learned = _learned(config.model, config.corpus, config.split)
+    learned = _learned(config.model, corpus, config.split, len(sentences))
     subject = Subject(corpus_name(config.corpus), config.split, training, to_plain(config), config.seed, learned)
     return evaluate_model(classifier, sentences, train_sentences, config.evaluation, subject)
 
 
-def _learned(model: str, corpus: CorpusConfig, split: str) -> str:
-    """Says of a model that was trained on this very corpus what it has learned from; "" of another one."""
-    from newsstance.corpus.loading import data_hash, load_corpus
-    from newsstance.corpus.splitting import split_by_article
+def _learned(model: str, corpus: list[LabelledSentence], split: str, measured: int) -> str:
+    """Says of a model that was trained on this very corpus what it has learned from; "" of another one.
+
+    Args:
+        model: The model.
+        corpus: All sentences of the corpus.
+        split: Which part of them is measured on.
+        measured: How many these are.
+    """
+    from newsstance.corpus.loading import data_hash
     from newsstance.model.location import find_model
     from newsstance.model.metadata import ModelMetadata
 
     metadata = ModelMetadata.load(Path(find_model(model)))
-    sentences = load_corpus(corpus)
-    if metadata is None or metadata.data_hash != data_hash(sentences):
+    if metadata is None or metadata.data_hash != data_hash(corpus):
         return ""
     if split in {"all", "train"}:
         return "was trained on this corpus, and has learned from sentences that are measured"
-    then = metadata.figures.get("sentences", {}).get(split)
-    if then != len(split_by_article(sentences, corpus.split)[split]):
+    if metadata.figures.get("sentences", {}).get(split) != measured:
         return "was trained on this corpus, which was split otherwise then"
     return "was chosen and calibrated on this split" if split == "validation" else ""
 
 
-def read_sentences(
-    corpus: CorpusConfig, split: str, *, training_needed: bool = True
+def sentences_of(
+    sentences: list[LabelledSentence], corpus: CorpusConfig, split: str, *, training_needed: bool = True
 ) -> tuple[list[LabelledSentence], list[LabelledSentence], str]:
     """The sentences to measure on, those that baselines learn from, and where the latter come from.
 
     With ``split=all`` nothing of the corpus is left to learn from, so baselines learn from the train split of the
     shipped corpus, without the sentences that are measured on.
 
+    Args:
+        sentences: All sentences of the corpus.
+        corpus: How it is split.
+        split: Which part is measured on.
+        training_needed: Whether anything learns from it.
+
     Raises:
         InputError: On an unknown split, or one that holds no sentence.
     """
-    from newsstance.corpus.loading import load_corpus
     from newsstance.corpus.splitting import SPLITS, split_by_article
 
     if split not in (*SPLITS, "all"):
         raise InputError(f"split={split}: choose train, validation, test or all")
-    sentences = load_corpus(corpus)
     if split == "all":
         return sentences, *(_shipped_training(sentences) if training_needed else ([], ""))
     splits = split_by_article(sentences, corpus.split)

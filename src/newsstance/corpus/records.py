@@ -199,9 +199,8 @@ def _storable(name: Any) -> str:
 
 def _whole_number(value: Any) -> int | None:
     try:
-        text_or_number = float(value) if isinstance(value, str) and not value.strip().isdecimal() else value  # "3.0"
-        whole = not isinstance(value, bool) and float(value) == int(float(value))
-        number = int(text_or_number) if whole else -1
+        exact = int(value) if str(value).strip().isdecimal() else float(value)  # pandas writes "3.0"
+        number = int(exact) if exact == int(exact) and not isinstance(value, bool) else -1
     except (TypeError, ValueError, OverflowError):
         return None
     return number if number >= 0 else None

@@ -49,9 +49,10 @@ def check_folder(folder: Path, ours: Collection[str]) -> None:
     Raises:
         InputError: Where there is something of somebody else's.
     """
-    checkpoints, adapter = folder / CHECKPOINTS, folder / "adapter"
-    foreign = [path for path in (checkpoints,) if path.is_dir() and any(path.iterdir()) and not (path / _KEY).exists()]
-    foreign += [path for path in adapter.iterdir() if path.name not in ours] if adapter.is_dir() else []
+    checkpoints = folder / CHECKPOINTS
+    foreign = [path for path in (folder / "adapter").glob("*") if path.name not in ours]
+    if any(checkpoints.glob("*")) and not (checkpoints / _KEY).exists():
+        foreign.append(checkpoints)
     if foreign:
         raise InputError.at(foreign[0], "is not of newsstance and would be replaced", remedy="give another output=")
 
